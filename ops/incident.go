@@ -67,6 +67,8 @@ type Evidence struct {
 	Term   string  `json:"term"`
 	Weight float64 `json:"weight"`
 	Text   string  `json:"text"`
+	// Args are the numbers and names in Text, so that a client can say it in another language.
+	Args map[string]any `json:"args,omitempty"`
 }
 
 // Incident is people's work on something that is wrong.
