@@ -96,6 +96,11 @@ type Change struct {
 	Overridden bool   `json:"overridden,omitempty"` // went out by break-glass
 	Unapproved bool   `json:"unapproved,omitempty"` // went out although the gate said no, or without asking
 	Drill      string `json:"drill,omitempty"`      // the drill's run that made it; never counted in real figures
+
+	// Verdict, Score and Reasons are those of the bake of a change without stages; a staged change has them per stage.
+	Verdict Verdict  `json:"verdict,omitempty"`
+	Score   float64  `json:"score,omitempty"`
+	Reasons []Reason `json:"reasons,omitempty"`
 }
 
 // Touched is the scope that the change has reached so far: of a staged change the stages that have started, else all of it.
