@@ -1,0 +1,241 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"goc/ops"
+)
+
+// release is one change on its way out, ring by ring.
+type release struct {
+	kind      ops.ChangeKind
+	title     string
+	service   string
+	version   string
+	previous  string
+	risk      string
+	scope     ops.Scope
+	rings     [][]string
+	drill     string
+	apply     func(id string, stores []string) // what reaching these stores does
+	undo      func(id string, stores []string)
+	firstOnly bool // stays in its first ring until someone decides
+}
+
+// ci is the chain's release system: it asks the gate before each ring and reports what it does.
+type ci struct {
+	client *gocClient
+	say    func(who, format string, args ...any)
+	bake   time.Duration
+
+	mu       sync.Mutex
+	rng      *rand.Rand
+	versions map[string]int
+	live     map[string]*flight
+}
+
+// flight is a release under way or out.
+type flight struct {
+	release
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when the CI no longer moves it
+	reached []string
+}
+
+func newCI(c *gocClient, rng *rand.Rand, say func(string, string, ...any), bake time.Duration) *ci {
+	return &ci{client: c, rng: rng, say: say, bake: bake, versions: map[string]int{}, live: map[string]*flight{}}
+}
+
+// next gives a service's next version and the one before.
+func (c *ci) next(service string) (version, previous string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.versions[service]++
+	return fmt.Sprintf("1.%d.0", c.versions[service]), fmt.Sprintf("1.%d.0", c.versions[service]-1)
+}
+
+// rings splits the stores at random: two, then four, then the rest.
+func (c *ci) rings() [][]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ids := storeIDs()
+	c.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	return [][]string{ids[:2], ids[2:6], ids[6:]}
+}
+
+func storeIDs() []string {
+	var ids []string
+	for _, s := range Catalog().Stores {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+// launch records a release and takes it out in the background. It returns once the first ring has it (or could not get it),
+// with the change's id.
+func (c *ci) launch(ctx context.Context, r release) (string, error) {
+	stages := make([]map[string]any, len(r.rings))
+	for i, ring := range r.rings {
+		stages[i] = map[string]any{"name": fmt.Sprintf("ring %d", i+1), "scope": map[string]any{"store": ring}, "bake": c.bake.String()}
+	}
+	body := map[string]any{
+		"kind": r.kind, "title": r.title, "environment": "production", "risk": r.risk, "stages": stages,
+		"scope": r.scope, "author": "release-bot", "rollback": "rollback-change",
+	}
+	if r.service != "" {
+		body["service"] = r.service
+	}
+	if r.version != "" {
+		body["version"], body["previous_version"] = r.version, r.previous
+	}
+	if r.drill != "" {
+		body["labels"] = map[string]string{"drill": r.drill}
+	}
+	ch, err := c.client.record(ctx, body)
+	if err != nil {
+		return "", err
+	}
+	fctx, cancel := context.WithCancel(ctx)
+	f := &flight{release: r, cancel: cancel, done: make(chan struct{})}
+	c.mu.Lock()
+	c.live[ch.ID] = f
+	c.mu.Unlock()
+	first := make(chan error, 1)
+	go c.fly(fctx, ch.ID, f, first)
+	return ch.ID, <-first
+}
+
+// fly takes a release through its rings, asking the gate before each.
+func (c *ci) fly(ctx context.Context, id string, f *flight, first chan<- error) {
+	defer close(f.done)
+	told := func(err error) {
+		select {
+		case first <- err:
+		default:
+		}
+	}
+	for i, ring := range f.rings {
+		if err := c.wait(ctx, id, i+1); err != nil {
+			told(err)
+			return
+		}
+		if err := c.reach(ctx, id, f, i+1, ring); err != nil {
+			told(err)
+			return
+		}
+		told(nil)
+		if f.firstOnly {
+			return
+		}
+		if !pause(ctx, c.bake+time.Second) {
+			return
+		}
+	}
+	if err := c.client.event(ctx, id, "finish", 0, ""); err == nil {
+		c.say("CI", "%s is out in all stores", id)
+	}
+}
+
+// reach puts a release into one ring and says so before and after.
+func (c *ci) reach(ctx context.Context, id string, f *flight, stage int, ring []string) error {
+	if err := c.client.event(ctx, id, "stage_started", stage, ""); err != nil {
+		return err
+	}
+	c.say("CI", "%s %s → ring %d: %s", id, f.title, stage, strings.Join(ring, " "))
+	if f.apply != nil {
+		f.apply(id, ring)
+	}
+	c.mu.Lock()
+	f.reached = append(f.reached, ring...)
+	c.mu.Unlock()
+	if !pause(ctx, 500*time.Millisecond) {
+		return ctx.Err()
+	}
+	return c.client.event(ctx, id, "stage_finished", stage, "")
+}
+
+// wait asks the gate until it allows the stage. It gives up after ten minutes or on an error that stays.
+func (c *ci) wait(ctx context.Context, id string, stage int) error {
+	deadline, said := time.Now().Add(10*time.Minute), ""
+	for {
+		d, err := c.client.check(ctx, id, stage)
+		if err == nil && d.Decision == "allow" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the gate did not let %s stage %d out within ten minutes (last error: %v)", id, stage, err)
+		}
+		if err == nil && len(d.Reasons) > 0 && said != d.Reasons[0].Message {
+			said = d.Reasons[0].Message
+			c.say("gate", "%s ring %d: %s, %s", id, stage, d.Decision, said)
+		}
+		delay := 2 * time.Second
+		if err == nil && d.RetryAfterS > 0 {
+			delay = min(time.Duration(d.RetryAfterS)*time.Second, 10*time.Second)
+		}
+		if !pause(ctx, delay) {
+			return ctx.Err()
+		}
+	}
+}
+
+// rollback takes a release back from wherever it is.
+func (c *ci) rollback(ctx context.Context, id, note string) error {
+	c.mu.Lock()
+	f, ok := c.live[id]
+	delete(c.live, id)
+	c.mu.Unlock()
+	if !ok {
+		return ops.Errorf(ops.NotFound, "no release %s is out", id)
+	}
+	f.cancel()
+	<-f.done
+	if f.undo != nil {
+		f.undo(id, f.reached)
+	}
+	c.say("CI", "%s rolled back: %s", id, note)
+	return c.client.event(ctx, id, "rollback", 0, note)
+}
+
+// innocent sends out a harmless change of a random kind now and then, so that suspects are never alone.
+func (c *ci) innocent(ctx context.Context, every time.Duration) {
+	for {
+		c.mu.Lock()
+		wait := time.Duration((0.5 + c.rng.Float64()) * float64(every))
+		n, kind := c.rng.IntN(len(services)), c.rng.IntN(6)
+		c.mu.Unlock()
+		if !pause(ctx, wait) {
+			return
+		}
+		c.launch(ctx, c.harmless(services[n].name, kind))
+	}
+}
+
+func (c *ci) harmless(service string, kind int) release {
+	v, p := c.next(service)
+	r := release{kind: ops.KindRelease, service: service, version: v, previous: p, title: service + " " + v, risk: "low", rings: c.rings()}
+	switch kind {
+	case 0:
+		r.kind, r.title = ops.KindConfig, service+": thread pool 64 → 96"
+	case 1:
+		r.kind, r.title = ops.KindFlag, service+": flag new-layout on"
+	case 2:
+		r.kind, r.service, r.title, r.version, r.previous = ops.KindPromotion, "promotion", "promotion: second item half price", "", ""
+	}
+	return r
+}
+
+// pause waits for d; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
