@@ -1,0 +1,69 @@
+package storage_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"goc/ops"
+	"goc/storage"
+)
+
+const benchWriters = 1000
+
+// BenchmarkCommit measures durable mutations (one row and one event each) a second: one writer, and so one commit
+// each, against 1,000 writers that share commits. It prints both and their ratio.
+func BenchmarkCommit(b *testing.B) {
+	for _, db := range databases {
+		b.Run(db.name, func(b *testing.B) {
+			s := open(b, db.place(b))
+			defer s.Close()
+			alone := rate(b, s, 1, time.Second)
+			b.ResetTimer()
+			together := 0.0
+			for b.Loop() {
+				together = rate(b, s, benchWriters, 3*time.Second)
+			}
+			b.ReportMetric(alone, "alone/s")
+			b.ReportMetric(together, "together/s")
+			b.ReportMetric(together/alone, "ratio")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// rate runs writers for d and returns how many mutations a second became durable.
+func rate(tb testing.TB, s *storage.Store, writers int, d time.Duration) float64 {
+	var done atomic.Int64
+	var wg sync.WaitGroup
+	start := time.Now()
+	for w := range writers {
+		wg.Go(func() {
+			for i := 0; time.Since(start) < d; i++ {
+				id := fmt.Sprintf("CHG-%d-%d", w, i%100)
+				if _, err := s.Append(mutation(id)).Wait(context.Background()); err != nil {
+					tb.Error(err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return float64(done.Load()) / time.Since(start).Seconds()
+}
+
+var benchBody = []byte(`{"id":"CHG-1","kind":"release","service":"checkout","title":"checkout 2026.11.20-3","by":"wang","risk":"high","stage":1,"at":"2026-11-20T08:00:00.000Z"}`)
+
+func mutation(id string) ops.Mutation {
+	return ops.Mutation{
+		Put: []ops.Record{{Kind: "change", ID: id, Body: benchBody}},
+		Events: []ops.Event{{
+			At: ops.At(time.Unix(1_800_000_000, 0)), Name: "change.recorded", Topic: "changes", Subject: id, Actor: "ci",
+			Data: []byte(`{"text":"checkout 2026.11.20-3 was recorded"}`),
+		}},
+	}
+}
