@@ -14,6 +14,8 @@ import (
 
 const benchWriters = 1000
 
+var benchIDs atomic.Int64
+
 // BenchmarkCommit measures durable mutations (one row and one event each) a second: one writer, and so one commit
 // each, against 1,000 writers that share commits. It prints both and their ratio.
 func BenchmarkCommit(b *testing.B) {
@@ -38,12 +40,13 @@ func BenchmarkCommit(b *testing.B) {
 // rate runs writers for d and returns how many mutations a second became durable.
 func rate(tb testing.TB, s *storage.Store, writers int, d time.Duration) float64 {
 	var done atomic.Int64
+	ids := &benchIDs
 	var wg sync.WaitGroup
 	start := time.Now()
-	for w := range writers {
+	for range writers {
 		wg.Go(func() {
-			for i := 0; time.Since(start) < d; i++ {
-				id := fmt.Sprintf("CHG-%d-%d", w, i%100)
+			for time.Since(start) < d {
+				id := fmt.Sprintf("CHG-%d", ids.Add(1))
 				if _, err := s.Append(mutation(id)).Wait(context.Background()); err != nil {
 					tb.Error(err)
 					return

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -30,14 +31,19 @@ func connectSQLite(ctx context.Context, file string) (*dialect, error) {
 	}
 	write, err := openSQLite(ctx, file, 1, url.Values{
 		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_foreign_keys": {"1"}, "_txlock": {"immediate"}, "_busy_timeout": {"10000"},
+		"_cache_size": {"-16384"},
 	})
 	if err != nil {
 		return nil, err
 	}
+	// The log grows to 16 MB before it is copied into the database, and a burst does not leave it larger than 64 MB.
+	_, err = write.ExecContext(ctx, `PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864`)
+	if err != nil {
+		return nil, errors.Join(explain(err), write.Close())
+	}
 	d, err := connectSQLiteReadOnly(ctx, file)
 	if err != nil {
-		write.Close()
-		return nil, err
+		return nil, errors.Join(err, write.Close())
 	}
 	d.write = write
 	return d, nil
