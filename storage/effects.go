@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"goc/ops"
@@ -129,6 +130,7 @@ func (s *Store) SettleEffects(ctx context.Context, effects ...ops.Effect) error 
 }
 
 func (w *writer) settleOne(ctx context.Context, e ops.Effect, now time.Time) error {
+	e.Error = clean(e.Error)
 	var notUntil, settled int64
 	if !e.NotUntil.IsZero() {
 		notUntil = e.NotUntil.UnixMilli()
@@ -149,10 +151,16 @@ func (w *writer) settleOne(ctx context.Context, e ops.Effect, now time.Time) err
 	return err
 }
 
-// PruneEffects forgets effects that were done before the one time, and those that ended in any way before the other.
-func (s *Store) PruneEffects(ctx context.Context, done, any time.Time) error {
+// clean makes what an outside service said fit for a text column: at most 1,000 bytes of UTF-8 without NUL.
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), 1000)], ""), "\x00", "")
+}
+
+// PruneEffects forgets effects that were done before the one time, and those that ended in another way before
+// the other.
+func (s *Store) PruneEffects(ctx context.Context, done, ended time.Time) error {
 	return s.submit(ctx, func(ctx context.Context, w *writer) error {
-		_, err := w.prune.ExecContext(ctx, done.UnixMilli(), any.UnixMilli())
+		_, err := w.prune.ExecContext(ctx, done.UnixMilli(), ended.UnixMilli())
 		return err
 	})
 }

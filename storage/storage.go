@@ -32,6 +32,8 @@ type Options struct {
 	UnsafeEarlyAck bool
 }
 
+const watchEvery = 5 * time.Second
+
 // Store is the journal. It is safe for concurrent use; Close ends it.
 type Store struct {
 	*Reader
@@ -99,6 +101,9 @@ func open(ctx context.Context, o Options, place place) (*Store, error) {
 	s.metrics = newMetrics(o.Registerer, s)
 	s.feed.start()
 	go s.commitLoop()
+	if d.timeout > 0 {
+		go s.watch()
+	}
 	return s, nil
 }
 
@@ -147,6 +152,21 @@ func (s *Store) Subscribe(fn func([]ops.Event)) (cancel func()) { return s.feed.
 // EffectsCommitted receives after commits with effects; several commits may share one token. It has one reader, the
 // outbox.
 func (s *Store) EffectsCommitted() <-chan struct{} { return s.effects }
+
+// watch commits nothing every few seconds, so that a lost connection, and with it a lost lock, stops the journal even
+// when nobody writes.
+func (s *Store) watch() {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case <-tick.C:
+			s.submit(context.Background(), func(context.Context, *writer) error { return nil }) // a failure is in Err
+		}
+	}
+}
 
 // Close commits what is queued, ends the committer and frees the database and its lock.
 func (s *Store) Close() error {
