@@ -1,0 +1,218 @@
+package changes
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"goc/ops"
+)
+
+// Bounds of overrides and approvals.
+const (
+	MaxOverride  = 60 * time.Minute
+	maxApprovals = 20 // of one change
+)
+
+// Check answers whether a change, or a stage of it, may go out now. The answer is on disk when it returns.
+func (s *Service) Check(ctx context.Context, who ops.Principal, r ops.GateRequest) (ops.Decision, error) {
+	began := time.Now()
+	incidents := s.incidents()
+	s.mu.RLock()
+	q, st, err := s.question(who, r)
+	if err != nil {
+		s.mu.RUnlock()
+		return ops.Decision{}, err
+	}
+	st.Incidents = incidents
+	in := gather(q, st, s.now())
+	d := Judge(in)
+	d.DecisionID = decisionID(d.At.Time)
+	d.Token = sign(s.key, &in, &d)
+	receipt := s.journal.Append(s.audit(&q.Change, &in, &d)) // under the lock: a freeze added after it is recorded after it
+	s.mu.RUnlock()
+	if _, err := receipt.Wait(ctx); err != nil {
+		return ops.Decision{}, err
+	}
+	s.figures.decisions.WithLabelValues(d.Decision).Inc()
+	s.figures.seconds.Observe(time.Since(began).Seconds())
+	return d, nil
+}
+
+// question reads a request and what is known of its change. The caller holds the lock.
+func (s *Service) question(who ops.Principal, r ops.GateRequest) (Request, State, error) {
+	q := Request{Stage: r.Stage, Rollback: r.Rollback, Who: who}
+	st := State{Config: s.config, Catalog: s.catalog, Freezes: s.freezes}
+	if r.Stage < 0 || r.Stage > MaxStages {
+		return q, st, ops.Errorf(ops.Invalid, "a stage counts from 1 to %d", MaxStages).At(placeOfBody + ".stage")
+	}
+	change := r.ChangeID
+	if change == "" && r.Change != nil && s.index.get(number("CHG", r.Change.ID)) != nil {
+		change = r.Change.ID
+	}
+	if change == "" {
+		if r.Change == nil {
+			return q, st, ops.Errorf(ops.Invalid, "say which change: change_id, or the change itself").At(placeOfBody + ".change_id")
+		}
+		if err := validate(*r.Change, placeOfBody); err != nil {
+			return q, st, err
+		}
+		q.Change = normalise(*r.Change)
+		q.Change.Author = orDefault(q.Change.Author, who.Name)
+		return q, st, nil
+	}
+	e, err := s.find(change)
+	if err != nil {
+		return q, st, err
+	}
+	q.Change, st.Starters, st.Approvals = e.Change, e.Starters, s.approvals[change]
+	if o, ok := s.overrides[change]; ok {
+		st.Override = &o
+	}
+	return q, st, nil
+}
+
+// audit is the mutation that records a decision with its inputs, so that it can be made again.
+func (s *Service) audit(c *ops.Change, in *Inputs, d *ops.Decision) ops.Mutation {
+	m := ops.Mutation{Events: []ops.Event{ops.NewEvent(d.At, "gate.decided", "gate", orDefault(d.ChangeID, d.DecisionID), in.Person, decided{
+		Text: sentence(c, in, d), DecisionID: d.DecisionID, ChangeID: d.ChangeID, Stage: in.Stage, Decision: d.Decision, Reasons: d.Reasons, Inputs: in})}}
+	if d.Decision == ops.EffectAllow && !in.Rollback {
+		if record, ok := s.remember(allowKey(c, in.Stage), d); ok {
+			m.Put = []ops.Record{record}
+		}
+	}
+	return m
+}
+
+// decided is the data of the event gate.decided.
+type decided struct {
+	Text       string       `json:"text"`
+	DecisionID string       `json:"decision_id"`
+	ChangeID   string       `json:"change_id,omitempty"`
+	Stage      int          `json:"stage,omitempty"`
+	Decision   string       `json:"decision"`
+	Reasons    []ops.Reason `json:"reasons"`
+	Inputs     *Inputs      `json:"inputs"`
+}
+
+// sentence says a decision as people do.
+func sentence(c *ops.Change, in *Inputs, d *ops.Decision) string {
+	verb := map[string]string{ops.EffectAllow: "allowed", ops.EffectDeny: "denied", ops.EffectWait: "told to wait"}[d.Decision]
+	subject := c.Title
+	if c.ID != "" {
+		subject = c.ID + " (" + c.Title + ")"
+	}
+	for _, r := range d.Reasons {
+		if r.Effect == d.Decision {
+			return subject + " " + verb + ": " + r.Message
+		}
+	}
+	return subject + " " + verb
+}
+
+// decisionID makes an id that sorts by time and that nobody can guess.
+func decisionID(at time.Time) string {
+	var b [12]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16|uint64(rand.Uint32N(1<<16)))
+	binary.BigEndian.PutUint32(b[8:], rand.Uint32())
+	return "DEC-" + hex.EncodeToString(b[:])
+}
+
+// Override breaks the glass for a change that is on record and not over.
+func (s *Service) Override(ctx context.Context, who ops.Principal, o ops.Override) (ops.Override, error) {
+	if err := s.allowed(who, ops.Commander); err != nil {
+		return ops.Override{}, err
+	}
+	o.Reason, o.Person = strings.TrimSpace(o.Reason), orDefault(o.Person, who.Name)
+	o.Duration = orDefault(o.Duration, ops.Duration(MaxOverride))
+	switch {
+	case len(o.Reason) < 3 || len(o.Reason) > MaxText:
+		return ops.Override{}, ops.Errorf(ops.Invalid, "say why, in 3 to %d bytes", MaxText).At(placeOfBody + ".reason")
+	case o.Duration < 0 || time.Duration(o.Duration) > MaxOverride:
+		return ops.Override{}, ops.Errorf(ops.Invalid, "an override lasts at most %s", ops.Duration(MaxOverride)).At(placeOfBody + ".duration")
+	case o.Person != who.Name && who.Role != ops.Admin:
+		return ops.Override{}, ops.Errorf(ops.Denied, "nobody breaks the glass in another's name").At(placeOfBody + ".person")
+	case len(o.Person) > ops.MaxNameLength:
+		return ops.Override{}, ops.Errorf(ops.Invalid, "must have at most %d bytes", ops.MaxNameLength).At(placeOfBody + ".person")
+	}
+	now := s.now()
+	s.mu.Lock()
+	e, err := s.openChange(o.ChangeID)
+	if err != nil {
+		s.mu.Unlock()
+		return ops.Override{}, err
+	}
+	s.lastOverride++
+	o.ID, o.CreatedAt, o.ExpiresAt = id("OVR", s.lastOverride), ops.At(now), ops.At(now.Add(time.Duration(o.Duration)))
+	s.overrides[o.ChangeID] = o
+	receipt := s.journal.Append(ops.Mutation{
+		Put: []ops.Record{ops.Encode(kindOverride, o.ID, o)},
+		Events: []ops.Event{ops.NewEvent(o.CreatedAt, "gate.overridden", "gate", o.ChangeID, who.Name, map[string]any{
+			"text": o.Person + " broke the glass for " + describe(&e.Change) + " until " + o.ExpiresAt.String() + ": " + o.Reason, "override": o})},
+	})
+	s.mu.Unlock()
+	_, err = receipt.Wait(ctx)
+	return o, err
+}
+
+// openChange finds a change that is not over. The caller holds the lock.
+func (s *Service) openChange(change string) (*entry, error) {
+	e, err := s.find(change)
+	if err != nil {
+		return nil, ops.Errorf(ops.NotFound, "no change of that id is on record").At(placeOfBody + ".change_id")
+	}
+	if !e.Status.Open() {
+		return nil, ops.Errorf(ops.Conflict, "%s is %s", change, e.Status).WithHint("record a new change")
+	}
+	return e, nil
+}
+
+// Approve takes one person's yes. Nobody approves their own change; the same person's second yes is the first.
+func (s *Service) Approve(ctx context.Context, who ops.Principal, a ops.Approval) (ops.Approval, error) {
+	if err := s.allowed(who, ops.Commander); err != nil {
+		return ops.Approval{}, err
+	}
+	a.Person, a.At = orDefault(a.Person, who.Name), ops.At(s.now())
+	if len(a.Note) > MaxText || len(a.Person) > ops.MaxNameLength {
+		return ops.Approval{}, ops.Errorf(ops.Invalid, "a note may have %d bytes, a person's name %d", MaxText, ops.MaxNameLength).At(placeOfBody + ".note")
+	}
+	s.mu.Lock()
+	receipt, known, err := s.approve(who, a)
+	s.mu.Unlock()
+	if err != nil || receipt == nil {
+		return known, err
+	}
+	_, err = receipt.Wait(ctx)
+	return a, err
+}
+
+// approve decides on an approval; no receipt means that it stands already. The caller holds the lock.
+func (s *Service) approve(who ops.Principal, a ops.Approval) (*ops.Receipt, ops.Approval, error) {
+	e, err := s.openChange(a.ChangeID)
+	if err != nil {
+		return nil, a, err
+	}
+	switch {
+	case a.Person != who.Name && who.Role != ops.Admin:
+		return nil, a, ops.Errorf(ops.Denied, "nobody approves in another's name").At(placeOfBody + ".person")
+	case a.Person == e.Author || a.Person == e.Recorder:
+		return nil, a, ops.Errorf(ops.Denied, "nobody approves their own change").At(placeOfBody + ".person").WithHint("ask someone else")
+	case len(s.approvals[a.ChangeID]) >= maxApprovals:
+		return nil, a, ops.Errorf(ops.Conflict, "%s has %d approvals, which is the most there may be", a.ChangeID, maxApprovals)
+	}
+	for _, b := range s.approvals[a.ChangeID] {
+		if b.Person == a.Person {
+			return nil, b, nil
+		}
+	}
+	list := s.approvals[a.ChangeID]
+	s.approvals[a.ChangeID] = append(list[:len(list):len(list)], a)
+	return s.journal.Append(ops.Mutation{
+		Put: []ops.Record{ops.Encode(kindApproval, a.ChangeID+"/"+a.Person, a)},
+		Events: []ops.Event{ops.NewEvent(a.At, "gate.approved", "gate", a.ChangeID, who.Name, map[string]any{
+			"text": a.Person + " approved " + describe(&e.Change), "approval": a})},
+	}), a, nil
+}

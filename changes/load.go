@@ -1,0 +1,96 @@
+package changes
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"goc/ops"
+)
+
+// load restores the room from the journal.
+func (s *Service) load(ctx context.Context) error {
+	for kind, take := range map[string]func(ops.Record) error{
+		kindChange: s.loadChange, kindFreeze: s.loadFreeze, kindOverride: s.loadOverride, kindApproval: s.loadApproval, kindDecision: s.loadAllowance, kindFrozen: s.loadFrozen,
+	} {
+		if err := s.journal.Load(ctx, kind, take); err != nil {
+			return ops.Errorf(ops.Internal, "changes: a record of kind %s cannot be loaded: %w", kind, err)
+		}
+	}
+	slices.SortFunc(s.freezes, func(a, b *Freeze) int { return number("FRZ", a.ID) - number("FRZ", b.ID) })
+	for _, e := range s.index.all {
+		if e != nil {
+			s.resumeBakes(e)
+		}
+	}
+	return nil
+}
+
+func (s *Service) loadChange(r ops.Record) error {
+	e := new(entry)
+	if err := json.Unmarshal(r.Body, e); err != nil {
+		return err
+	}
+	if number("CHG", e.ID) == 0 {
+		return ops.Errorf(ops.Internal, "its id is none of this room's")
+	}
+	s.index.put(e)
+	return nil
+}
+
+func (s *Service) loadFreeze(r ops.Record) error {
+	var f ops.Freeze
+	if err := json.Unmarshal(r.Body, &f); err != nil {
+		return err
+	}
+	s.lastFreeze = max(s.lastFreeze, number("FRZ", f.ID))
+	if !f.LiftedAt.IsZero() {
+		return nil
+	}
+	compiled, err := compile(f, s.catalog, "freeze."+f.ID)
+	if err == nil {
+		s.freezes = append(s.freezes, compiled)
+	}
+	return err
+}
+
+func (s *Service) loadOverride(r ops.Record) error {
+	var o ops.Override
+	if err := json.Unmarshal(r.Body, &o); err != nil {
+		return err
+	}
+	n := number("OVR", o.ID)
+	s.lastOverride = max(s.lastOverride, n)
+	if number("OVR", s.overrides[o.ChangeID].ID) < n {
+		s.overrides[o.ChangeID] = o
+	}
+	return nil
+}
+
+func (s *Service) loadApproval(r ops.Record) error {
+	var a ops.Approval
+	if err := json.Unmarshal(r.Body, &a); err != nil {
+		return err
+	}
+	s.approvals[a.ChangeID] = append(s.approvals[a.ChangeID], a)
+	return nil
+}
+
+func (s *Service) loadAllowance(r ops.Record) error {
+	var a allowance
+	if err := json.Unmarshal(r.Body, &a); err != nil {
+		return err
+	}
+	s.allows[strings.Clone(r.ID)] = a
+	return nil
+}
+
+func (s *Service) loadFrozen(r ops.Record) error {
+	var until ops.Time
+	if err := json.Unmarshal(r.Body, &until); err != nil {
+		return err
+	}
+	s.frozen[strings.Clone(r.ID)] = until.Time
+	return nil
+}

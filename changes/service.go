@@ -1,0 +1,217 @@
+package changes
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"goc/changes/bake"
+	"goc/ops"
+)
+
+// Record kinds of this room.
+const (
+	kindChange   = "change"
+	kindFreeze   = "freeze"
+	kindOverride = "override"
+	kindApproval = "approval"
+	kindDecision = "decision" // the last allow per change and stage, until it is over
+	kindFrozen   = "frozen"   // until when a freeze is closed that was announced as such
+	kindKey      = "gate_key"
+)
+
+// Journal is where state becomes durable.
+type Journal interface {
+	Append(m ops.Mutation) *ops.Receipt
+	Load(ctx context.Context, kind string, each func(ops.Record) error) error
+}
+
+// Options are what a Service needs. Catalog and Journal are required.
+type Options struct {
+	Config     Config
+	Catalog    *ops.Catalog
+	Journal    Journal
+	Incidents  func() []ops.Incident // the active ones; nil when there is no incident engine
+	Registerer prometheus.Registerer // nil: figures are kept, but not shown
+	Logger     *slog.Logger
+	Now        func() time.Time
+	SigningKey []byte // 32 bytes, the seed of the Ed25519 key that signs decisions; nil: one is made and kept in the journal
+}
+
+// Service is the record of changes and the gate. Values that it returns share memory with it: callers must not write to
+// their slices and maps.
+type Service struct {
+	config    Config
+	catalog   *ops.Catalog
+	journal   Journal
+	incidents func() []ops.Incident
+	log       *slog.Logger
+	now       func() time.Time
+	key       ed25519.PrivateKey
+	figures   figures
+	bakes     *bake.Bakes
+	feed      *feed
+
+	mu           sync.RWMutex
+	index        index
+	freezes      []*Freeze // in force; replaced, never written to
+	approvals    map[string][]ops.Approval
+	overrides    map[string]ops.Override // the last one per change
+	lastFreeze   int
+	lastOverride int
+	frozen       map[string]time.Time // per freeze that was announced as closed, until when
+
+	allowMu sync.Mutex
+	allows  allowances
+}
+
+// New loads the record from the journal and returns the room, ready to answer. What it starts ends with ctx.
+func New(ctx context.Context, o Options) (*Service, error) {
+	if o.Catalog == nil || o.Journal == nil {
+		return nil, errors.New("changes: Options.Catalog and Options.Journal are required")
+	}
+	if err := o.Config.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{
+		config: o.Config, catalog: o.Catalog, journal: o.Journal, incidents: o.Incidents, log: o.Logger, now: o.Now,
+		figures: newFigures(o.Registerer), bakes: bake.New(o.Catalog), feed: newFeed(), index: newIndex(o.Catalog),
+		approvals: map[string][]ops.Approval{}, overrides: map[string]ops.Override{}, frozen: map[string]time.Time{}, allows: allowances{},
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.incidents == nil {
+		s.incidents = func() []ops.Incident { return nil }
+	}
+	var err error
+	if s.key, err = loadKey(ctx, s.journal, o.SigningKey); err != nil {
+		return nil, err
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, err
+	}
+	go s.feed.run(ctx)
+	return s, nil
+}
+
+// id writes the n-th id of a noun: CHG-17.
+func id(noun string, n int) string { return noun + "-" + strconv.Itoa(n) }
+
+// number reads an id of a noun, 0 when it is none.
+func number(noun, id string) int {
+	digits, ok := strings.CutPrefix(id, noun+"-")
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || n < 0 || strconv.Itoa(n) != digits {
+		return 0
+	}
+	return n
+}
+
+// allowed refuses who has none of the roles.
+func (s *Service) allowed(who ops.Principal, roles ...ops.Role) error {
+	if who.May(roles...) {
+		return nil
+	}
+	return ops.Errorf(ops.Denied, "this takes the role %s", roles[0]).WithHint("ask someone who has it")
+}
+
+// find returns the change with an id. The caller holds the lock.
+func (s *Service) find(change string) (*entry, error) {
+	if e := s.index.get(number("CHG", change)); e != nil {
+		return e, nil
+	}
+	return nil, ops.Errorf(ops.NotFound, "no change of that id is on record")
+}
+
+// Get returns one change.
+func (s *Service) Get(_ context.Context, change string) (ops.Change, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e, err := s.find(change)
+	if err != nil {
+		return ops.Change{}, err
+	}
+	return e.Change, nil
+}
+
+// List returns one page of changes, newest first.
+func (s *Service) List(_ context.Context, q ops.ChangeQuery) (ops.List[ops.Change], error) {
+	before := 0
+	if q.Cursor != "" {
+		if before = number("CHG", q.Cursor); before == 0 {
+			return ops.List[ops.Change]{}, ops.Errorf(ops.Invalid, "this is not a cursor of this list").At("query.cursor")
+		}
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := ops.List[ops.Change]{Items: []ops.Change{}}
+	for e := range s.index.newestFirst(q, before) {
+		if len(out.Items) == q.Size() {
+			out.Next = out.Items[len(out.Items)-1].ID
+			break
+		}
+		out.Items = append(out.Items, e.Change)
+	}
+	return out, nil
+}
+
+// Watch calls fn with every change on record that is open or ended in the last 48 hours, then with each as it moves, in
+// order, once that is on disk. It returns after the first part; fn is called by one goroutine at a time, must not block
+// and must not call Watch. The returned function ends the watch.
+func (s *Service) Watch(fn func(ops.Change)) (cancel func()) {
+	since := s.now().Add(-48 * time.Hour)
+	s.mu.RLock()
+	done, cancel := s.feed.watch(fn, s.index.recent(since))
+	s.mu.RUnlock()
+	<-done
+	return cancel
+}
+
+// commit appends what moved a change and tells those who watch. The caller holds the lock and waits for the receipt
+// after it let go.
+func (s *Service) commit(e *entry, ev ops.Event, more ...ops.Record) *ops.Receipt {
+	old := s.index.put(e)
+	if old == nil || old.Status != e.Status {
+		s.figures.changes.WithLabelValues(string(e.Kind), string(e.Status)).Inc()
+	}
+	if e.Unapproved && (old == nil || !old.Unapproved) {
+		s.figures.unapproved.Inc()
+	}
+	receipt := s.journal.Append(ops.Mutation{Put: append([]ops.Record{ops.Encode(kindChange, e.ID, e)}, more...), Events: []ops.Event{ev}})
+	s.feed.push(receipt, e.Change)
+	return receipt
+}
+
+// event makes the event of a change that moved.
+func event(e *entry, at ops.Time, name, actor, text string, more map[string]any) ops.Event {
+	data := map[string]any{"text": text, "change_id": e.ID, "title": e.Title, "kind": e.Kind, "service": e.Service, "version": e.Version,
+		"status": e.Status, "by": actor}
+	if e.Unapproved {
+		data["unapproved"] = true
+	}
+	if e.Overridden {
+		data["overridden"] = true
+	}
+	if e.Drill != "" {
+		data["drill"] = e.Drill
+	}
+	for k, v := range more {
+		data[k] = v
+	}
+	return ops.NewEvent(at, name, "changes", e.ID, actor, data)
+}
+
+// describe names a change as people do: CHG-7 (release of pay-gateway 1.2.3).
+func describe(c *ops.Change) string { return fmt.Sprintf("%s (%s)", c.ID, c.Title) }

@@ -1,0 +1,102 @@
+package changes
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"goc/ops"
+)
+
+// Claims are what a decision's token says: a JSON Web Token signed with EdDSA (RFC 8037), so that any library can check
+// it offline with the public key.
+type Claims struct {
+	ID       string `json:"jti"` // of the decision
+	Change   string `json:"sub,omitempty"`
+	Stage    int    `json:"stage,omitempty"`
+	Decision string `json:"decision"`
+	Service  string `json:"service,omitempty"`
+	Version  string `json:"version,omitempty"`
+	Issued   int64  `json:"iat"` // Unix seconds
+	Expires  int64  `json:"exp"` // Unix seconds
+}
+
+var b64 = base64.RawURLEncoding
+
+// tokenHeader is the same for every token.
+var tokenHeader = b64.EncodeToString([]byte(`{"alg":"EdDSA","typ":"JWT"}`)) + "."
+
+// sign writes a decision's token.
+func sign(key ed25519.PrivateKey, in *Inputs, d *ops.Decision) string {
+	body, err := json.Marshal(Claims{ID: d.DecisionID, Change: d.ChangeID, Stage: in.Stage, Decision: d.Decision, Service: in.Service,
+		Version: in.Version, Issued: d.At.Unix(), Expires: d.ValidUntil.Unix()})
+	if err != nil {
+		panic("changes: claims do not marshal: " + err.Error())
+	}
+	text := tokenHeader + b64.EncodeToString(body)
+	return text + "." + b64.EncodeToString(ed25519.Sign(key, []byte(text)))
+}
+
+// VerifyToken reads a decision's token offline. One that was not signed with the key, or is over, is Denied.
+func VerifyToken(public ed25519.PublicKey, token string, now time.Time) (Claims, error) {
+	var c Claims
+	text, signature, ok := cutLast(token)
+	if !ok || !strings.HasPrefix(text, tokenHeader) || len(token) > 8192 {
+		return c, ops.Errorf(ops.Invalid, "this is not a token of the gate")
+	}
+	sig, err := b64.DecodeString(signature)
+	if err != nil || len(public) != ed25519.PublicKeySize || !ed25519.Verify(public, []byte(text), sig) {
+		return c, ops.Errorf(ops.Denied, "the token's signature does not fit")
+	}
+	body, err := b64.DecodeString(text[len(tokenHeader):])
+	if err != nil || json.Unmarshal(body, &c) != nil {
+		return c, ops.Errorf(ops.Invalid, "the token's claims cannot be read")
+	}
+	if now.Unix() >= c.Expires {
+		return c, ops.Errorf(ops.Denied, "the decision is no longer valid").WithHint("ask the gate again")
+	}
+	return c, nil
+}
+
+func cutLast(token string) (text, signature string, ok bool) {
+	i := strings.LastIndexByte(token, '.')
+	if i < 0 {
+		return "", "", false
+	}
+	return token[:i], token[i+1:], true
+}
+
+// signingKey is the gate's key as it stands in the journal.
+type signingKey struct {
+	Seed   []byte `json:"seed"`
+	Public string `json:"public"`
+}
+
+// loadKey reads the gate's key, or makes one and has it on disk before it signs anything.
+func loadKey(ctx context.Context, j Journal, seed []byte) (ed25519.PrivateKey, error) {
+	var stored signingKey
+	if err := j.Load(ctx, kindKey, func(r ops.Record) error { return json.Unmarshal(r.Body, &stored) }); err != nil {
+		return nil, err
+	}
+	switch {
+	case seed != nil && len(seed) != ed25519.SeedSize:
+		return nil, ops.Errorf(ops.Invalid, "the signing key must have %d bytes", ed25519.SeedSize).At("gate.signing_key")
+	case seed != nil:
+		return ed25519.NewKeyFromSeed(seed), nil
+	case len(stored.Seed) == ed25519.SeedSize:
+		return ed25519.NewKeyFromSeed(stored.Seed), nil
+	}
+	seed = make([]byte, ed25519.SeedSize)
+	rand.Read(seed)
+	key := ed25519.NewKeyFromSeed(seed)
+	stored = signingKey{Seed: seed, Public: b64.EncodeToString(key.Public().(ed25519.PublicKey))}
+	_, err := j.Append(ops.Mutation{Put: []ops.Record{ops.Encode(kindKey, "gate", stored)}}).Wait(ctx)
+	return key, err
+}
+
+// PublicKey is the key with which anyone can check the gate's tokens.
+func (s *Service) PublicKey() ed25519.PublicKey { return s.key.Public().(ed25519.PublicKey) }
