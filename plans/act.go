@@ -104,7 +104,7 @@ func (s *Service) HandleStep(ctx context.Context, e ops.Effect) error {
 	}
 	p, err := s.same(r)
 	if err != nil {
-		return s.refuse(ctx, r.ID, i, err)
+		return ops.Permanent(errors.Join(err, s.refuse(ctx, r.ID, i, err)))
 	}
 	if _, err := s.signal(ctx, r.ID, signal{kind: sigBegun, step: i}); err != nil {
 		return ops.Permanent(err)
@@ -113,8 +113,22 @@ func (s *Service) HandleStep(ctx context.Context, e ops.Effect) error {
 	if r.Steps[i].Kind == kindUndo {
 		step = *step.Undo
 	}
+	ctx, cancel := unhurried(ctx)
+	defer cancel()
 	text, err := s.o.Executor.Do(ctx, stepKey(r, i), step, withBuiltin(r.Params, r.ID, r.Plan, r.Incident))
 	return s.report(ctx, r.ID, i, text, err, e.Attempts)
+}
+
+// unhurried is a context that ends when parent is cancelled, as when the program ends, but not by parent's deadline: how
+// long a step may take is the step's to say.
+func unhurried(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() {
+		if errors.Is(parent.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return ctx, func() { stop(); cancel() }
 }
 
 // target reads which step an effect is about.
@@ -135,10 +149,10 @@ func (s *Service) target(e ops.Effect) (run, int, error) {
 // refuse fails a step without trying it.
 func (s *Service) refuse(ctx context.Context, id string, i int, why error) error {
 	if _, err := s.signal(ctx, id, signal{kind: sigBegun, step: i}); err != nil {
-		return ops.Permanent(err)
+		return err
 	}
 	_, err := s.signal(ctx, id, signal{kind: sigFailed, step: i, text: why.Error()})
-	return ops.Permanent(errors.Join(why, err))
+	return err
 }
 
 // report records how a step ended. It is recorded even when ctx ended: what happened, happened.
@@ -168,16 +182,26 @@ func (s *Service) report(ctx context.Context, id string, i int, text string, fai
 	return ops.Permanent(failed)
 }
 
-// Indeterminate takes a plan_step effect that the outbox had begun when the program stopped. A step that was recorded as
-// begun waits for a person; one that was not recorded as begun was certainly not tried, and is ordered again.
-func (s *Service) Indeterminate(ctx context.Context, e ops.Effect) error {
+// Settled takes what the outbox says became of a plan_step effect that did not end well; other effects it ignores. A
+// step that was recorded as begun waits for a person. One that was not recorded as begun was certainly not tried: when the
+// program stopped it is ordered again, when it was given up it has failed.
+func (s *Service) Settled(ctx context.Context, e ops.Effect) error {
+	if e.Kind != EffectKind || e.State == "done" {
+		return nil
+	}
 	r, i, err := s.target(e)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case r.Steps[i].State == stepRunning:
+		return s.tolerant(ctx, r.ID, signal{kind: sigUnknown, step: i, text: clip(e.Error, 200)})
+	case current(r) != i:
+		return nil
+	case e.State != "indeterminate":
+		return s.refuse(ctx, r.ID, i, errors.New(clip(e.Error, 200)))
 	}
 	s.mu.Lock()
-	r = s.runs[r.ID]
-	if current(r) != i {
+	if r = s.runs[r.ID]; current(r) != i {
 		s.mu.Unlock()
 		return nil
 	}

@@ -52,6 +52,12 @@ func (r *recorder) Append(m ops.Mutation) *ops.Receipt {
 	return receipt
 }
 
+// settled is the effect as the outbox settles it after a crash.
+func settled(e ops.Effect) ops.Effect {
+	e.State, e.Error = "indeterminate", "goc ended while it was being tried"
+	return e
+}
+
 func reopen(t *testing.T, j plans.Journal, x *target) *plans.Service {
 	t.Helper()
 	s, err := plans.New(t.Context(), plans.Options{
@@ -71,7 +77,7 @@ func TestAStepUnderWayAtACrashWaitsForAPersonAndIsNeverDoneTwice(t *testing.T) {
 	if want := "step pause indeterminate\nstep roll back pending\nstep say so pending"; steps(r) != want {
 		t.Errorf("steps\n%s\nwant\n%s", steps(r), want)
 	}
-	if err := s.Indeterminate(t.Context(), e); err != nil {
+	if err := s.Settled(t.Context(), settled(e)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.HandleStep(t.Context(), e); err != nil && !ops.IsPermanent(err) {
@@ -118,7 +124,7 @@ func TestAStepThatTheOutboxClaimedAndNobodyBeganIsOrderedAgain(t *testing.T) {
 	s.Start(t.Context(), alice, "rollback-release", ops.RunRequest{Incident: "INC-1", Confirm: "rollback-release"})
 	e, _ := j.take() // claimed; then the program stops
 	s = reopen(t, j, x)
-	if err := s.Indeterminate(t.Context(), e); err != nil {
+	if err := s.Settled(t.Context(), settled(e)); err != nil {
 		t.Fatal(err)
 	}
 	j.deliver(t, s)
@@ -126,6 +132,32 @@ func TestAStepThatTheOutboxClaimedAndNobodyBeganIsOrderedAgain(t *testing.T) {
 	if got := x.seen(); len(got) != 3 {
 		t.Errorf("asked %q", got)
 	}
+}
+
+func TestAStepThatTheOutboxGaveUpEndsTheRun(t *testing.T) {
+	x, j := newTarget(t), &journal{}
+	s := open(t, j, &gauge{}, rollback(x.URL))
+	s.Start(t.Context(), alice, "rollback-release", ops.RunRequest{Incident: "INC-1", Confirm: "rollback-release"})
+	e, _ := j.take()
+	e.State, e.Error = "failed", "nothing is configured that handles plan_step"
+	if err := s.Settled(t.Context(), e); err != nil {
+		t.Error(err)
+	}
+	state(t, s, "RUN-1", ops.RunFailed)
+}
+
+func TestAStepMayTakeLongerThanOneAttemptOfTheOutbox(t *testing.T) {
+	j := &journal{}
+	p := ops.Plan{Name: "p", Steps: []ops.Step{{Name: "slow", Command: &ops.CommandStep{Argv: []string{"/bin/sh", "-c", "sleep 0.3"}}}}}
+	s := open(t, j, &gauge{}, p)
+	r, _ := s.Start(t.Context(), alice, "p", ops.RunRequest{Confirm: "p"})
+	e, _ := j.take()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.HandleStep(ctx, e); err != nil {
+		t.Error(err)
+	}
+	state(t, s, r.ID, ops.RunSucceeded)
 }
 
 func TestARunWhosePlanHasChangedDoesNothingMore(t *testing.T) {
