@@ -1,0 +1,81 @@
+package fleet
+
+import (
+	"time"
+
+	"goc/ops"
+)
+
+// Config is the section `heartbeats:`. Its zero value works.
+type Config struct {
+	Enrol           string       `yaml:"enrol"`            // open (default): an unknown device joins by its first beat; closed: it is refused
+	DefaultInterval ops.Duration `yaml:"default_interval"` // of a kind that the catalog does not list, default 30s
+	DefaultGrace    ops.Duration `yaml:"default_grace"`    // from late to offline, default 30s
+	OpeningGrace    ops.Duration `yaml:"opening_grace"`    // how long after opening a store's silent devices are let be, default 5m
+	Checkpoint      ops.Duration `yaml:"checkpoint"`       // how often last-seen is written, default 1m
+	MaxDevices      int          `yaml:"max_devices"`      // default 1,100,000
+	MaxStores       int          `yaml:"max_stores"`       // default 50,000
+}
+
+// Bounds of one batch of beats and of what one beat may hold.
+const (
+	MaxBatch   = 10_000
+	MaxName    = 128 // bytes of store and device
+	MaxFact    = 64  // bytes of kind, model and firmware
+	MaxNote    = 256 // bytes
+	MaxSkew    = 5 * time.Minute
+	maxAbsurd  = 366 * 24 * time.Hour
+	maxKinds   = 1_000
+	maxMakes   = 50_000 // combinations of kind, model and firmware
+	tick       = 50 * time.Millisecond
+	wallPeriod = 100 * time.Millisecond
+	stall      = 5 * time.Second // a pause of our own that counts as a restart
+)
+
+// Validate says which field is wrong.
+func (c Config) Validate() error {
+	if c.Enrol != "" && c.Enrol != "open" && c.Enrol != "closed" {
+		return ops.Errorf(ops.Invalid, "must be open or closed").At("heartbeats.enrol")
+	}
+	for _, d := range []struct {
+		name     string
+		v        ops.Duration
+		min, max time.Duration
+	}{
+		{"default_interval", c.DefaultInterval, time.Second, 24 * time.Hour},
+		{"default_grace", c.DefaultGrace, time.Millisecond, 24 * time.Hour},
+		{"opening_grace", c.OpeningGrace, time.Millisecond, 24 * time.Hour},
+		{"checkpoint", c.Checkpoint, time.Second, time.Hour},
+	} {
+		if v := time.Duration(d.v); v != 0 && (v < d.min || v > d.max) {
+			return ops.Errorf(ops.Invalid, "must be between %s and %s", d.min, d.max).At("heartbeats." + d.name)
+		}
+	}
+	if c.MaxDevices < 0 || c.MaxDevices > 10_000_000 {
+		return ops.Errorf(ops.Invalid, "must be between 1 and 10,000,000").At("heartbeats.max_devices")
+	}
+	if c.MaxStores < 0 || c.MaxStores > 1_000_000 {
+		return ops.Errorf(ops.Invalid, "must be between 1 and 1,000,000").At("heartbeats.max_stores")
+	}
+	return nil
+}
+
+// filled returns c with its defaults.
+func (c Config) filled() Config {
+	def := func(d *ops.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = ops.Duration(v)
+		}
+	}
+	def(&c.DefaultInterval, 30*time.Second)
+	def(&c.DefaultGrace, 30*time.Second)
+	def(&c.OpeningGrace, 5*time.Minute)
+	def(&c.Checkpoint, time.Minute)
+	if c.MaxDevices == 0 {
+		c.MaxDevices = 1_100_000
+	}
+	if c.MaxStores == 0 {
+		c.MaxStores = 50_000
+	}
+	return c
+}

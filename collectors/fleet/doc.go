@@ -1,0 +1,17 @@
+// Package fleet keeps the table of devices: what each beat says, when its next one is due, and what its silence means.
+//
+// What is on disk, and when:
+//   - A new device, a change of state and a change of facts (kind, model, firmware, status) are on disk before Receive
+//     returns, in one mutation a batch, with one fleet.changed event. The record is kind "device", id "store/device".
+//   - A beat that repeats what is known moves the deadline in memory only. When a device was last seen is written per
+//     store (kind "fleet_seen", id the store's) every Config.Checkpoint and when Run ends, so after a crash seen_at may
+//     be that much too old; battery and note are written with the device's next record. No state depends on them.
+//   - A state that the deadline loop sets is on disk within one commit of the journal; nobody waits for it.
+//
+// Whose clock counts: a beat counts as life at the time it arrives, so a device whose clock is wrong is not taken for
+// dead. What it says (facts, battery, note) is ordered by its own `at`: one that is older than what is known changes
+// nothing but the deadline. An `at` ahead of our clock by more than MaxSkew counts as now, one that is further back as
+// MaxSkew ago, and one more than a year off is refused.
+//
+// Our own restart, or a pause of the process, never turns a device late: every device has one interval from then.
+package fleet
