@@ -21,7 +21,7 @@ var benchIDs atomic.Int64
 func BenchmarkCommit(b *testing.B) {
 	for _, db := range databases {
 		b.Run(db.name, func(b *testing.B) {
-			s := open(b, db.place(b))
+			s := open(b, db.fresh(b))
 			defer s.Close()
 			alone := rate(b, s, 1, time.Second)
 			b.ResetTimer()
