@@ -1,0 +1,199 @@
+// Package engine turns alerts, changes and samples into incidents with their suspects and clocks. It has no clock, disk
+// or network: Step takes what happened and when, and answers what to write and to say. The live service, `goc replay`
+// and the tests run this same code.
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"goc/incidents/series"
+	"goc/incidents/suspects"
+	"goc/ops"
+)
+
+// Hooks ask other rooms for facts while a step runs. Each may be nil; none may call back into the engine or block.
+type Hooks struct {
+	Affected    func(ops.Scope) Affected          // how many stores and devices suffer in a scope
+	VoiceAbove  func(ops.Scope) int               // complaints above normal in a scope
+	PlansFor    func(ops.Incident) []string       // names of the plans that fit, best first
+	ActiveDrill func(ops.Scope, time.Time) string // the drill's run that touches a scope now, "" when none does
+}
+
+// Affected is how much of the chain suffers.
+type Affected struct{ Stores, Devices int }
+
+// Engine is the state of all incidents. It is not safe for concurrent use.
+type Engine struct {
+	cfg     Config
+	hooks   Hooks
+	catalog *ops.Catalog
+	graph   *suspects.Graph
+	good    map[[2]string]string // service and indicator → direction, where the catalog states it
+	samples *series.Buffer
+	changes *suspects.Index
+	priors  suspects.Priors
+
+	incidents map[string]*incident
+	active    []*incident // in the order of opening
+	closed    []*incident // resolved, and may still reopen by themselves
+	alerts    map[string]*alert
+	silences  map[string]*silence
+	nextID    int
+	lastSweep time.Time
+	sampled   time.Time // when samples last came in
+
+	touched       []*incident
+	touchedAlerts []*alert
+	out           Outputs
+}
+
+// New makes an engine. The catalog must be indexed; nil means that nothing is known.
+func New(cfg Config, cat *ops.Catalog, hooks Hooks) *Engine {
+	if cat == nil {
+		cat = &ops.Catalog{}
+		_ = cat.Index() // an empty catalog has no doubles
+	}
+	cfg = cfg.WithDefaults()
+	e := &Engine{cfg: cfg, hooks: hooks, catalog: cat, graph: suspects.NewGraph(cat.Calls()), good: map[[2]string]string{},
+		samples: series.New(0, 0, 0), changes: suspects.NewIndex(), priors: suspects.Priors{},
+		incidents: map[string]*incident{}, alerts: map[string]*alert{}, silences: map[string]*silence{}, nextID: 1}
+	for _, s := range cat.Services {
+		for _, i := range s.Indicators {
+			e.good[[2]string{s.Name, i.Name}] = i.Direction()
+		}
+	}
+	return e
+}
+
+// Samples is the engine's memory of indicators, for charts. It must not be modified.
+func (e *Engine) Samples() *series.Buffer { return e.samples }
+
+// Change finds a change that the engine has seen.
+func (e *Engine) Change(id string) (*ops.Change, bool) { return e.changes.Change(id) }
+
+// Priors is what people judged of suspects so far, by kind of change.
+func (e *Engine) Priors() suspects.Priors { return e.priors }
+
+// Direction says which way an indicator of a service is good.
+func (e *Engine) Direction(service, indicator string) string {
+	if d, ok := e.good[[2]string{service, indicator}]; ok {
+		return d
+	}
+	return ops.DirectionOf(indicator)
+}
+
+// Step takes one input in and answers what follows from it. now must not run backwards; if it does, it counts as the
+// latest time seen. An input that is refused changes nothing and is Outputs.Err.
+func (e *Engine) Step(in Input, now time.Time) Outputs {
+	now = now.UTC()
+	if now.Before(e.lastSweep) {
+		now = e.lastSweep
+	}
+	e.out = Outputs{At: ops.At(now)}
+	e.take(in, now)
+	e.sweep(now)
+	e.rankDue(now)
+	e.flush(now)
+	return e.out
+}
+
+// take applies one input.
+func (e *Engine) take(in Input, now time.Time) {
+	switch in := in.(type) {
+	case Alerts:
+		e.receive(in, now)
+	case Change:
+		e.seeChange(in.Change, now)
+	case Stage:
+		e.seeStage(in, now)
+	case Topology:
+		e.graph = suspects.NewGraph(in.Calls)
+		for _, inc := range e.active {
+			inc.setRoot(inc.rootSight, e.graph)
+		}
+	case Samples:
+		e.seeSamples(in.Samples, now)
+	case Declare:
+		e.declare(in, now)
+	case Action:
+		e.act(in, now)
+	case PutSilence:
+		e.putSilence(in, now)
+	case ExpireSilence:
+		e.expireSilence(in, now)
+	case Run:
+		e.seeRun(in)
+	case Tick:
+	}
+}
+
+func (e *Engine) seeSamples(samples []ops.Sample, now time.Time) {
+	for _, s := range samples {
+		if s.At.IsZero() {
+			s.At = ops.At(now)
+		}
+		if s.At.After(now.Add(suspects.Skew)) { // a clock far ahead would push out all that is kept
+			e.out.SamplesRefused++
+			continue
+		}
+		if !e.samples.Add(s) {
+			e.out.SamplesRefused++
+		}
+	}
+	if len(samples) > 0 {
+		e.sampled = now
+	}
+}
+
+// seeRun notes that a plan runs for an incident.
+func (e *Engine) seeRun(in Run) {
+	inc := e.incidents[in.Incident]
+	if inc == nil || slices.Contains(inc.Runs, in.ID) {
+		return
+	}
+	inc.Runs = append(inc.Runs, in.ID)
+	e.touch(inc)
+}
+
+// touch notes that inc must be written at the end of the step.
+func (e *Engine) touch(inc *incident) {
+	if !inc.dirty {
+		inc.dirty = true
+		e.touched = append(e.touched, inc)
+	}
+}
+
+// touchAlert notes that a must be written at the end of the step.
+func (e *Engine) touchAlert(a *alert) {
+	if !a.dirty {
+		a.dirty = true
+		e.touchedAlerts = append(e.touchedAlerts, a)
+	}
+}
+
+// flush writes out every incident and alert that this step touched, in the order of their ids.
+func (e *Engine) flush(now time.Time) {
+	slices.SortFunc(e.touched, func(a, b *incident) int { return cmp.Compare(a.number, b.number) })
+	for _, inc := range e.touched {
+		inc.dirty = false
+		inc.UpdatedAt = ops.At(now)
+		inc.Clock = e.clockOf(inc, now)
+		e.out.Put = append(e.out.Put, ops.Encode("incident", inc.ID, inc.stored()))
+		e.out.Changed = append(e.out.Changed, inc.snapshot(e.cfg.MaxListed))
+	}
+	slices.SortFunc(e.touchedAlerts, func(a, b *alert) int { return cmp.Compare(a.recordID(), b.recordID()) })
+	for _, a := range e.touchedAlerts {
+		a.dirty = false
+		if a.incident == nil && a.Status == ops.Resolved {
+			continue // nothing of it is kept
+		}
+		if a.storedAs != a.recordID() {
+			e.unstore(a)
+			a.storedAs = a.recordID()
+		}
+		e.out.Put = append(e.out.Put, a.record())
+	}
+	e.touched, e.touchedAlerts = e.touched[:0], e.touchedAlerts[:0]
+}

@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"goc/incidents/suspects"
+	"goc/ops"
+)
+
+// incident is an ops.Incident with what the engine knows besides. Its Alerts are filled in by snapshot only.
+type incident struct {
+	ops.Incident
+	Extra
+	number    int
+	members   map[string]*alert // every alert it took in that is kept, by fingerprint
+	rootSight sight
+	below     map[string]int // services that the root's service depends on
+	above     map[string]int // services that depend on the root's service
+	rankedAt  time.Time
+	rankDue   bool
+	firing    int // members that fire
+	dirty     bool
+	toldP     float64 // probability of the first suspect when it was last told
+}
+
+// Extra is what the engine keeps of an incident beyond what people see; it is stored with it.
+type Extra struct {
+	Root       string            `json:"root,omitempty"` // fingerprint of the alert that explains the others
+	RootLabels map[string]string `json:"root_labels,omitempty"`
+	JoinedAt   ops.Time          `json:"joined_at"`            // when it last took an alert in
+	QuietSince ops.Time          `json:"quiet_since"`          // when its last alert was resolved; zero while one fires
+	LowerSince ops.Time          `json:"lower_since"`          // since when a lower severity would do
+	OnsetBy    ops.Duration      `json:"onset_by,omitempty"`   // how exactly the onset is known
+	OnsetFrom  string            `json:"onset_from,omitempty"` // what the onset was found in
+	DetectBy   string            `json:"detect_by,omitempty"`
+	LocateBy   string            `json:"locate_by,omitempty"`
+	RecoverBy  string            `json:"recover_by,omitempty"`
+	ResolvedBy string            `json:"resolved_by,omitempty"` // "" when the program did
+	Rejected   []string          `json:"rejected,omitempty"`    // changes that people ruled out
+	Confirmed  string            `json:"confirmed,omitempty"`   // the change that people confirmed
+	Taken      int               `json:"taken"`                 // alerts taken in, those no longer listed included
+	Declared   bool              `json:"declared,omitempty"`    // by a person
+	Late       [3]bool           `json:"late,omitempty"`        // legs that passed their target, already told
+}
+
+// Stored is an incident as it stands in the journal.
+type Stored struct {
+	ops.Incident
+	Engine Extra `json:"engine"`
+}
+
+func (inc *incident) stored() Stored {
+	s := Stored{inc.Incident, inc.Extra}
+	s.Alerts = nil // they have records of their own
+	return s
+}
+
+// sorted lists the members, those that fire first, then by start and fingerprint.
+func (inc *incident) sorted() []*alert {
+	out := make([]*alert, 0, len(inc.members))
+	for _, a := range inc.members {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(a, b *alert) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), a.StartsAt.Compare(b.StartsAt.Time), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
+	return out
+}
+
+// snapshot is inc as people see it: a copy that shares nothing that changes.
+func (inc *incident) snapshot(listed int) ops.Incident {
+	s := inc.Incident
+	s.Alerts = make([]ops.IncidentAlert, 0, min(len(inc.members), listed))
+	for _, a := range inc.sorted() {
+		if len(s.Alerts) == listed {
+			break
+		}
+		s.Alerts = append(s.Alerts, a.IncidentAlert)
+	}
+	s.Suspects = slices.Clone(inc.Suspects)
+	s.Plans, s.Runs = slices.Clone(inc.Plans), slices.Clone(inc.Runs)
+	s.Roles = map[string]string{}
+	for k, v := range inc.Roles {
+		s.Roles[k] = v
+	}
+	if s.Suspects == nil {
+		s.Suspects = []ops.Suspect{}
+	}
+	if s.Plans == nil {
+		s.Plans = []string{}
+	}
+	return s
+}
+
+// setRoot makes the alert of sight s the one that explains the others.
+func (inc *incident) setRoot(s sight, g *suspects.Graph) {
+	inc.rootSight = s
+	inc.below, inc.above = nil, nil
+	if s.service != "" {
+		inc.below, inc.above = g.Below(s.service), g.Above(s.service)
+	}
+}
+
+// services lists those that show the symptom: the root's first, then the others that fire, by name.
+func (inc *incident) services() []string {
+	var rest []string
+	for _, s := range inc.Scope.Service {
+		if s != inc.rootSight.service {
+			rest = append(rest, s)
+		}
+	}
+	if inc.rootSight.service == "" {
+		return rest
+	}
+	return append([]string{inc.rootSight.service}, rest...)
+}
+
+// newIncident makes the next incident; the caller fills it in and adds it.
+func (e *Engine) newIncident(title string, now time.Time) *incident {
+	inc := &incident{number: e.nextID, members: map[string]*alert{}}
+	inc.ID = "INC-" + strconv.Itoa(e.nextID)
+	e.nextID++
+	inc.Title, inc.State = clip(title, 200), ops.IncidentOpen
+	inc.OnsetAt, inc.DetectedAt = ops.At(now), ops.At(now)
+	inc.NoChange, inc.Suspects, inc.Roles = 1, []ops.Suspect{}, map[string]string{}
+	inc.Severity = ops.P4
+	e.incidents[inc.ID] = inc
+	e.active = append(e.active, inc)
+	e.forget()
+	return inc
+}
+
+// forget drops the oldest resolved incidents from memory when there are too many; the journal keeps them.
+func (e *Engine) forget() {
+	if len(e.incidents) <= e.cfg.MaxIncidents {
+		return
+	}
+	var oldest *incident
+	for _, inc := range e.incidents {
+		if !inc.State.Active() && inc.firing == 0 && (oldest == nil || inc.number < oldest.number) {
+			oldest = inc
+		}
+	}
+	if oldest != nil {
+		delete(e.incidents, oldest.ID)
+		e.out.Forgotten = append(e.out.Forgotten, oldest.ID)
+	}
+}
+
+// event says that something happened to inc. data gets the text, the kind of entry, and how the incident now is.
+func (e *Engine) event(inc *incident, at time.Time, name, kind, actor, text string, data map[string]any) {
+	if data == nil {
+		data = map[string]any{}
+	}
+	data["text"], data["kind"] = text, kind
+	data["title"], data["severity"], data["state"] = inc.Title, inc.Severity, inc.State
+	e.out.Events = append(e.out.Events, ops.NewEvent(ops.At(at), "incident."+name, "incidents", inc.ID, cmp.Or(actor, ops.System.Name), data))
+	e.touch(inc)
+}
+
+// activate puts inc back among the active ones, in the order of opening.
+func (e *Engine) activate(inc *incident) {
+	if !slices.Contains(e.active, inc) {
+		e.active = append(e.active, inc)
+		slices.SortFunc(e.active, func(a, b *incident) int { return cmp.Compare(a.number, b.number) })
+	}
+}
+
+func (e *Engine) deactivate(inc *incident) {
+	e.active = slices.DeleteFunc(e.active, func(o *incident) bool { return o == inc })
+}
+
+func clip(s string, n int) string {
+	if s = strings.TrimSpace(s); len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

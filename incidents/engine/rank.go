@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"goc/incidents/suspects"
+	"goc/ops"
+)
+
+// young is how long the suspects of an incident are ranked often.
+const young = 10 * time.Minute
+
+// rankDue ranks the suspects of every incident whose turn it is.
+func (e *Engine) rankDue(now time.Time) {
+	for _, inc := range e.active {
+		if e.due(inc, now) {
+			e.rank(inc, now)
+		}
+	}
+}
+
+// due says whether inc is to be ranked: at once when an alert or a person gave reason, and as new samples and changes
+// come in, often while it is young. Once a person located the cause or it recovered, only when there is new reason.
+func (e *Engine) due(inc *incident, now time.Time) bool {
+	if inc.rankedAt.IsZero() {
+		return true
+	}
+	age, since := now.Sub(inc.DetectedAt.Time), now.Sub(inc.rankedAt)
+	pause := time.Minute
+	switch {
+	case age < time.Minute:
+		pause = time.Second
+	case age < young:
+		pause = 5 * time.Second
+	}
+	if since < pause {
+		return false
+	}
+	if inc.rankDue {
+		return true
+	}
+	if inc.Confirmed != "" || !inc.RecoveredAt.IsZero() || age > 2*time.Hour {
+		return false
+	}
+	return since >= time.Minute || e.sampled.After(inc.rankedAt)
+}
+
+// rank weighs the changes on record against inc.
+func (e *Engine) rank(inc *incident, now time.Time) {
+	inc.rankDue, inc.rankedAt = false, now
+	k := e.caseOf(inc)
+	found := e.candidates(k)
+	r := suspects.Rank(k, found, suspects.World{Graph: e.graph, Samples: e.samples, Catalog: e.catalog, Priors: e.priors,
+		Weights: e.cfg.Weights, Direction: e.Direction}, now)
+	before := ""
+	if len(inc.Suspects) > 0 {
+		before = inc.Suspects[0].ChangeID
+	}
+	same := sameRanking(inc.Suspects, r.Suspects) && math.Abs(inc.NoChange-r.NoChange) < 0.01
+	inc.Suspects, inc.NoChange = r.Suspects, r.NoChange
+	e.out.Ranked = append(e.out.Ranked, Ranked{At: ops.At(now), Kind: "suspects", Incident: inc.ID, Suspects: r.Suspects, NoChange: r.NoChange})
+	if same {
+		return
+	}
+	e.touch(inc)
+	e.fillPlans(inc)
+	e.tellRanking(inc, before, now)
+}
+
+// sameRanking says whether two rankings would look the same to people.
+func sameRanking(a, b []ops.Suspect) bool {
+	return slices.EqualFunc(a, b, func(x, y ops.Suspect) bool {
+		return x.ChangeID == y.ChangeID && x.Verdict == y.Verdict && math.Abs(x.Probability-y.Probability) < 0.01
+	})
+}
+
+// tellRanking makes an event when the first place changed; when only the probabilities moved, one that stays off the timeline.
+func (e *Engine) tellRanking(inc *incident, before string, now time.Time) {
+	if len(inc.Suspects) == 0 {
+		if before != "" {
+			e.event(inc, now, "suspects_ranked", "suspect", "", "no change on record is suspect any more", map[string]any{"no_change": inc.NoChange})
+		}
+		return
+	}
+	first := inc.Suspects[0]
+	quiet := first.ChangeID == before
+	if quiet && math.Abs(first.Probability-inc.toldP) < 0.05 {
+		return
+	}
+	inc.toldP = first.Probability
+	text := fmt.Sprintf("first suspect: %s, %s (%.0f %%)", first.ChangeID, first.Title, 100*first.Probability)
+	if len(first.Reasons) > 0 {
+		text += ": " + first.Reasons[0].Text
+	}
+	if inc.NoChange > first.Probability {
+		text = fmt.Sprintf("probably no change did it (%.0f %%); %s", 100*inc.NoChange, text)
+	}
+	e.event(inc, now, "suspects_ranked", "suspect", "", text, map[string]any{"change_id": first.ChangeID, "probability": first.Probability, "no_change": inc.NoChange, "quiet": quiet})
+}
+
+func (e *Engine) fillPlans(inc *incident) {
+	if e.hooks.PlansFor != nil {
+		inc.Plans = e.hooks.PlansFor(inc.snapshot(e.cfg.MaxListed))
+	}
+}
+
+// caseOf is inc as the ranking sees it.
+func (e *Engine) caseOf(inc *incident) suspects.Case {
+	k := suspects.Case{Onset: inc.OnsetAt.Time, OnsetBy: time.Duration(inc.OnsetBy), Services: inc.services(), Stores: inc.Scope.Store,
+		Place: inc.Scope, Rejected: map[string]bool{}, Confirmed: inc.Confirmed}
+	k.Place.Service, k.Place.Tier, k.Place.Business, k.Place.Store = nil, nil, nil, nil
+	for _, id := range inc.Rejected {
+		k.Rejected[id] = true
+	}
+	return k
+}
+
+// candidates finds the changes that could have reached the symptom: of the services that show it, all that these
+// depend on, those that call them, the places that it names, and those that name neither.
+func (e *Engine) candidates(k suspects.Case) []*ops.Change {
+	var services []string
+	for _, s := range k.Services {
+		for name := range e.graph.Below(s) {
+			services = append(services, name)
+		}
+		for name, d := range e.graph.Above(s) {
+			if d == 1 {
+				services = append(services, name)
+			}
+		}
+	}
+	slices.Sort(services)
+	cities := slices.Clone(k.Place.City)
+	for _, id := range k.Stores {
+		if st, ok := e.catalog.Store(id); ok && st.City != "" {
+			cities = append(cities, st.City)
+		}
+	}
+	slices.Sort(cities)
+	return e.changes.Find(slices.Compact(services), k.Stores, slices.Compact(cities), k.Onset.Add(-suspects.Lookback))
+}
+
+// seeChange takes a change as it now is, and has the incidents that are young ranked again.
+func (e *Engine) seeChange(c ops.Change, now time.Time) {
+	if c.ID == "" {
+		return
+	}
+	if c.CreatedAt.IsZero() {
+		c.CreatedAt = ops.At(now)
+	}
+	if c.StartedAt.IsZero() && (c.Status == "" || c.Status == ops.ChangeStarted || c.Status == ops.ChangeFinished) {
+		c.StartedAt = c.CreatedAt
+	}
+	e.changes.Put(c)
+	e.dueForChange(now)
+}
+
+func (e *Engine) dueForChange(now time.Time) {
+	for _, inc := range e.active {
+		if now.Sub(inc.DetectedAt.Time) <= 3*young && inc.Confirmed == "" {
+			inc.rankDue = true
+		}
+	}
+}
+
+// maxStages bounds the stages that a Stage input may make.
+const maxStages = 1_000
+
+// seeStage moves one stage of a change that was seen before.
+func (e *Engine) seeStage(in Stage, now time.Time) {
+	old, ok := e.changes.Change(in.ChangeID)
+	if !ok || in.Stage < 1 || in.Stage > maxStages {
+		return
+	}
+	c := *old
+	c.Stages = slices.Clone(old.Stages)
+	for len(c.Stages) < in.Stage {
+		c.Stages = append(c.Stages, ops.Stage{})
+	}
+	st := &c.Stages[in.Stage-1]
+	at := in.At
+	if at.IsZero() {
+		at = ops.At(now)
+	}
+	if len(in.Units) > 0 {
+		st.Units, st.Replaces = in.Units, in.Replaces
+	}
+	if len(in.Stores) > 0 {
+		st.Scope.Store = in.Stores
+	}
+	if st.StartedAt.IsZero() {
+		st.StartedAt = at
+	}
+	if in.State == "finished" {
+		st.FinishedAt = at
+	}
+	e.changes.Put(c)
+	e.dueForChange(now)
+}
+
+// textOf is the sentence of an event.
+func textOf(ev ops.Event) string {
+	var d struct {
+		Text string `json:"text"`
+	}
+	_ = json.Unmarshal(ev.Data, &d) // an event without data has no text
+	return d.Text
+}

@@ -1,0 +1,203 @@
+package suspects
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"goc/incidents/series"
+	"goc/ops"
+)
+
+// gapTerms compare what the change has treated with what it has not, at the same time and for each pair of caller and
+// callee by itself: the worst pair counts, because a fault often shows to one caller only.
+func gapTerms(k Case, c *candidate, w World, now time.Time) {
+	if c.exposure.first.IsZero() || w.Samples == nil {
+		return
+	}
+	pairs := comparisons(k, c, w, now)
+	if len(pairs) == 0 {
+		c.add(ops.Evidence{Term: "gap", Text: "no indicator tells the treated from the untreated, so that they cannot be compared", Args: map[string]any{"computed": false}})
+		return
+	}
+	worst, strength, weight := worstPair(pairs, w.Weights)
+	if worst == nil {
+		c.add(noGap(pairs, w.Weights))
+	} else {
+		e, suffer := worst.excess(), max(0, worst.suffering())
+		own := e / (e + suffer) // the share that the change can answer for
+		c.local = strength * own
+		c.gap = len(c.evidence)
+		c.add(worst.evidence(weight * own))
+	}
+	c.add(sufferTerm(pairs, w.Weights))
+}
+
+// worstPair is the pair with the greatest weight, nil when no pair shows a gap worth naming.
+func worstPair(pairs []*comparison, w Weights) (worst *comparison, strength, weight float64) {
+	for _, p := range pairs {
+		e := p.excess()
+		if e <= 0 {
+			continue
+		}
+		s, bound := math.Tanh(e)*p.certainty(), w.GapLatency
+		if !p.lasting() && p.direction != ops.GoodSteady {
+			bound = w.Gap
+		}
+		if s >= 0.1 && s*bound > weight {
+			worst, strength, weight = p, s*bound/max(w.Gap, 1e-9), s*bound
+		}
+	}
+	return worst, strength, weight
+}
+
+func noGap(pairs []*comparison, w Weights) ops.Evidence {
+	most := slices.MaxFunc(pairs, func(a, b *comparison) int { return cmp.Compare(a.treated.n, b.treated.n) })
+	n := most.treated.n
+	e := most.evidence(-w.NoGap * n / (n + 2))
+	e.Text = "what it treated is no worse than the rest: " + e.Text
+	return e
+}
+
+// sufferTerm speaks against the change when those that it did not treat got worse as well.
+func sufferTerm(pairs []*comparison, w Weights) ops.Evidence {
+	var worst *comparison
+	for _, p := range pairs {
+		if !p.lasting() && (worst == nil || p.suffering() > worst.suffering()) {
+			worst = p
+		}
+	}
+	if worst == nil || worst.suffering() < 0.2 {
+		return ops.Evidence{}
+	}
+	before, after := worst.untreatedBefore.mean(), worst.untreated.mean()
+	return ops.Evidence{Term: "untreated", Weight: -w.Suffer * math.Tanh(worst.suffering()),
+		Text: fmt.Sprintf("%s %s also got worse where it did not go: from %s to %s", worst.indicator, worst.view, show(worst.indicator, before), show(worst.indicator, after)),
+		Args: map[string]any{"indicator": worst.indicator, "view": worst.view, "before": before, "after": after}}
+}
+
+func (p *comparison) evidence(weight float64) ops.Evidence {
+	t, u := p.treated.mean(), p.untreated.mean()
+	return ops.Evidence{Term: "gap", Weight: weight,
+		Text: fmt.Sprintf("%s %s is %s on the %d it treated and %s on the %d others", p.indicator, p.view, show(p.indicator, t), len(p.who), show(p.indicator, u), len(p.others)),
+		Args: map[string]any{"indicator": p.indicator, "view": p.view, "treated": t, "untreated": u, "treated_n": len(p.who), "untreated_n": len(p.others), "samples": p.treated.n}}
+}
+
+// show writes a value as people read it.
+func show(indicator string, v float64) string {
+	switch {
+	case strings.HasSuffix(indicator, "_ratio"):
+		return fmt.Sprintf("%.1f %%", 100*v)
+	case strings.HasSuffix(indicator, "_seconds"):
+		return fmt.Sprintf("%.0f ms", 1000*v)
+	}
+	return fmt.Sprintf("%.4g", v)
+}
+
+// comparisons makes one comparison for each pair and indicator in which both sides were seen.
+func comparisons(k Case, c *candidate, w World, now time.Time) []*comparison {
+	g := grouping{w: w, win: windowOf(k, c.exposure, now), x: c.exposure, pairs: map[string]*comparison{}}
+	if len(c.exposure.units) > 0 && c.Service != "" {
+		for _, s := range w.Samples.OfService(c.Service) {
+			if s.Unit != "" {
+				g.take(s, s.Unit, c.exposure.units, "by "+cmp.Or(s.Caller, "all callers"))
+			}
+		}
+		for _, s := range w.Samples.OfCaller(c.Service) {
+			if s.CallerUnit != "" {
+				g.take(s, s.CallerUnit, c.exposure.units, "calling "+s.Service)
+			}
+		}
+	}
+	if len(c.exposure.stores) > 0 {
+		for _, name := range servicesOf(k, c) {
+			for _, s := range w.Samples.OfService(name) {
+				if s.Store != "" {
+					g.take(s, s.Store, c.exposure.stores, "of "+name+" by store")
+				}
+			}
+		}
+	}
+	return g.both()
+}
+
+// servicesOf lists the services whose stores tell: the change's own, and those that show the symptom.
+func servicesOf(k Case, c *candidate) []string {
+	out := slices.Clone(k.Services)
+	if c.Service != "" && !slices.Contains(out, c.Service) {
+		out = append(out, c.Service)
+	}
+	return out
+}
+
+// grouping collects series into comparisons.
+type grouping struct {
+	w     World
+	win   window
+	x     exposure
+	pairs map[string]*comparison
+	order []string
+}
+
+func (g *grouping) take(s *series.Series, name string, treated map[string]time.Time, view string) {
+	id := view + "/" + s.Indicator
+	p := g.pairs[id]
+	if p == nil {
+		p = &comparison{view: view, indicator: s.Indicator, direction: direction(g.w, s.Service, s.Indicator), who: map[string]bool{}, others: map[string]bool{}}
+		g.pairs[id], g.order = p, append(g.order, id)
+	}
+	ready, is := treated[name]
+	switch {
+	case !is:
+		g.untreated(p, s, name)
+	case ready.IsZero(): // its stage goes on: neither one nor the other
+	default:
+		from := g.win.from
+		if ready.After(from) {
+			from = ready
+		}
+		if points := s.Between(from, g.win.to); len(points) > 0 {
+			p.treated.add(points)
+			p.who[name] = true
+		}
+		if until := ready.Add(-settle); until.After(g.win.before) {
+			p.treatedBefore.add(s.Between(g.win.before, minTime(until, g.win.from)))
+		}
+	}
+}
+
+func (g *grouping) untreated(p *comparison, s *series.Series, name string) {
+	if points := s.Between(g.win.from, g.win.to); len(points) > 0 {
+		p.untreated.add(points)
+		p.others[name] = true
+	}
+	p.untreatedBefore.add(s.Between(g.win.before, g.win.from))
+}
+
+// both lists the comparisons with samples on either side.
+func (g *grouping) both() []*comparison {
+	var out []*comparison
+	for _, id := range g.order {
+		if p := g.pairs[id]; p.treated.n > 0 && p.untreated.n > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func direction(w World, service, indicator string) string {
+	if w.Direction != nil {
+		return w.Direction(service, indicator)
+	}
+	return ops.DirectionOf(indicator)
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
