@@ -82,7 +82,11 @@ func (p place) connectReadOnly(ctx context.Context) (*dialect, error) {
 
 func (d *dialect) close() error {
 	if d.write == nil || d.write == d.read {
-		return d.read.Close()
+		var err error
+		if d.held != nil {
+			err = d.held.Close()
+		}
+		return errors.Join(err, d.read.Close())
 	}
 	return errors.Join(d.read.Close(), d.write.Close())
 }

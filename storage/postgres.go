@@ -18,6 +18,7 @@ import (
 const (
 	postgresConns   = 8
 	postgresTimeout = 30 * time.Second // of one transaction, after which the journal stops
+	lockPatience    = 2 * time.Second
 	// lockKey is the advisory lock's key; the schema is part of it so that several may share a database.
 	lockKey = `hashtextextended('goc ' || current_schema(), 0)`
 )
@@ -74,17 +75,32 @@ func openPostgres(url string) (*sql.DB, error) {
 
 // lockPostgres takes the lock and makes sure that a commit on this connection means that the disk has it.
 func lockPostgres(ctx context.Context, conn *sql.Conn) error {
-	var ours bool
-	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+lockKey+`)`).Scan(&ours); err != nil {
+	ours, err := tryLock(ctx, conn)
+	if err != nil {
 		return fmt.Errorf("locking the database: %w", explain(err))
 	}
 	if !ours {
 		return ops.Errorf(ops.Conflict, "another goc (%s) uses this database", owner(ctx, conn)).
 			WithHint("stop it, or choose another database with storage:")
 	}
-	_, err := conn.ExecContext(ctx, `SELECT set_config('synchronous_commit', 'on', false)
+	_, err = conn.ExecContext(ctx, `SELECT set_config('synchronous_commit', 'on', false)
 		WHERE current_setting('synchronous_commit') IN ('off', 'local')`)
 	return err
+}
+
+// tryLock tries for a while: the server needs a moment to notice that the goc before us was killed.
+func tryLock(ctx context.Context, conn *sql.Conn) (ours bool, err error) {
+	for end := time.Now().Add(lockPatience); ; {
+		err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+lockKey+`)`).Scan(&ours)
+		if ours || err != nil || time.Now().After(end) {
+			return ours, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(lockPatience / 20):
+		}
+	}
 }
 
 // owner names who holds the lock, as far as the server tells.

@@ -18,6 +18,7 @@ type writer struct {
 	chain      link
 	lastEffect int64
 	last       batch
+	stmts      []*sql.Stmt // all of them, to close
 
 	events, records, effects *inserter
 	begin, commit, rollback  *sql.Stmt
@@ -42,6 +43,7 @@ const (
 
 func newWriter(ctx context.Context, d *dialect) (*writer, error) {
 	w := &writer{timeout: d.timeout, conn: d.held}
+	d.held = nil
 	if w.conn == nil {
 		var err error
 		if w.conn, err = d.write.Conn(ctx); err != nil {
@@ -66,13 +68,13 @@ func (w *writer) prepare(ctx context.Context) error {
 		supersedeEffect: &w.supersede, forgetEffect: &w.forget, pruneEffects: &w.prune,
 	} {
 		var err error
-		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
-			return fmt.Errorf("preparing %q: %w", text, err)
+		if *stmt, err = w.stmt(ctx, text); err != nil {
+			return err
 		}
 	}
-	w.events = &inserter{conn: w.conn, head: insertEvents, columns: 8}
-	w.records = &inserter{conn: w.conn, head: insertRecords, tail: upsertRecords, columns: 4}
-	w.effects = &inserter{conn: w.conn, head: insertEffects, tail: upsertEffects, columns: 7, fixed: ", 'pending'"}
+	w.events = &inserter{w: w, head: insertEvents, columns: 8}
+	w.records = &inserter{w: w, head: insertRecords, tail: upsertRecords, columns: 4}
+	w.effects = &inserter{w: w, head: insertEffects, tail: upsertEffects, columns: 7, fixed: ", 'pending'"}
 	return nil
 }
 
@@ -152,7 +154,23 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 	})
 }
 
-func (w *writer) close() error { return w.conn.Close() }
+// close frees the statements, without which SQLite would keep the connection and its log open, and gives the
+// connection back.
+func (w *writer) close() error {
+	for _, stmt := range w.stmts {
+		stmt.Close() // its only error is that the connection is gone
+	}
+	return w.conn.Close()
+}
+
+func (w *writer) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+	stmt, err := w.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("preparing %q: %w", text, err)
+	}
+	w.stmts = append(w.stmts, stmt)
+	return stmt, nil
+}
 
 func notNil(b []byte) []byte {
 	if b == nil {
@@ -166,7 +184,7 @@ var chunks = [...]int{256, 32, 4, 1}
 
 // inserter inserts many rows with few statements, prepared once per chunk size.
 type inserter struct {
-	conn       *sql.Conn
+	w          *writer
 	head, tail string
 	columns    int
 	fixed      string // further columns of every row, as SQL
@@ -204,7 +222,7 @@ func (in *inserter) stmt(ctx context.Context, chunk int) (*sql.Stmt, error) {
 		return in.stmts[chunk], nil
 	}
 	var err error
-	in.stmts[chunk], err = in.conn.PrepareContext(ctx, in.text(chunks[chunk]))
+	in.stmts[chunk], err = in.w.stmt(ctx, in.text(chunks[chunk]))
 	return in.stmts[chunk], err
 }
 
