@@ -43,8 +43,15 @@ func event(topic, subject string) ops.Event {
 	return ops.NewEvent(noon, topic+".changed", topic, subject, "wang", map[string]string{"text": "it changed"})
 }
 
+// checker is what *testing.T, *testing.B and *rapid.T have in common.
+type checker interface {
+	Helper()
+	Fatal(...any)
+	Errorf(string, ...any)
+}
+
 // must waits for a receipt that has to be good.
-func must(tb testing.TB, r *ops.Receipt) []ops.Event {
+func must(tb checker, r *ops.Receipt) []ops.Event {
 	tb.Helper()
 	events, err := r.Wait(context.Background())
 	if err != nil {
@@ -53,7 +60,7 @@ func must(tb testing.TB, r *ops.Receipt) []ops.Event {
 	return events
 }
 
-func load(tb testing.TB, r *storage.Reader, kind string) []ops.Record {
+func load(tb checker, r *storage.Reader, kind string) []ops.Record {
 	tb.Helper()
 	found := []ops.Record{}
 	err := r.Load(context.Background(), kind, func(rec ops.Record) error { found = append(found, rec); return nil })
@@ -63,7 +70,7 @@ func load(tb testing.TB, r *storage.Reader, kind string) []ops.Record {
 	return found
 }
 
-func events(tb testing.TB, r *storage.Reader, q ops.EventQuery) []ops.Event {
+func events(tb checker, r *storage.Reader, q ops.EventQuery) []ops.Event {
 	tb.Helper()
 	found, err := r.Events(context.Background(), q)
 	if err != nil {
@@ -134,7 +141,7 @@ func survivesRestart(t *testing.T, s *storage.Store, o storage.Options) {
 	intact(t, s.Reader, 2)
 }
 
-func intact(tb testing.TB, r *storage.Reader, n int64) {
+func intact(tb checker, r *storage.Reader, n int64) {
 	tb.Helper()
 	report, err := r.Verify(context.Background())
 	if err != nil || !report.Intact || report.LastSeq != n || report.Events != n {
