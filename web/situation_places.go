@@ -1,0 +1,125 @@
+package web
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"goc/ops"
+)
+
+// Shares of a store's devices that are offline or degraded from which the store itself is not well.
+const (
+	warningShare  = 0.05
+	criticalShare = 0.30
+)
+
+// cityStates rolls stores up by city, worst first. Stores that no device has spoken for are there too.
+func cityStates(f facts, t trouble) []CityState {
+	counted := map[string]ops.FleetGroup{}
+	for _, g := range f.fleet {
+		counted[g.Group["store"]] = g
+	}
+	cities := map[string]*CityState{}
+	add := func(st ops.Store) {
+		key := st.Region + "\x00" + st.City
+		if cities[key] == nil {
+			cities[key] = &CityState{City: st.City, Region: st.Region, States: map[string]int{}}
+		}
+		cities[key].add(storeState(st, counted[st.ID], t.store[st.ID], f.now), counted[st.ID])
+		delete(counted, st.ID)
+	}
+	for _, st := range f.catalog.Stores {
+		add(st)
+	}
+	for id, g := range counted { // devices of stores that the catalog does not list
+		add(ops.Store{ID: id, City: g.Group["city"], Region: g.Group["region"]})
+	}
+	out := make([]CityState, 0, len(cities))
+	for _, c := range cities {
+		c.sort()
+		out = append(out, *c)
+	}
+	slices.SortFunc(out, func(a, b CityState) int {
+		return cmp.Or(cmp.Compare(rankOf(b.Stores[0].State), rankOf(a.Stores[0].State)), cmp.Compare(b.StoresAffected, a.StoresAffected),
+			cmp.Compare(b.Affected, a.Affected), strings.Compare(a.City, b.City))
+	})
+	return out
+}
+
+func (c *CityState) add(st StoreState, g ops.FleetGroup) {
+	c.Total += g.Total
+	c.Affected += unwell(g)
+	for name, n := range g.States {
+		c.States[name] += n
+	}
+	c.StoresTotal++
+	if rankOf(st.State) >= rankWarning {
+		c.StoresAffected++
+	}
+	c.Stores = append(c.Stores, st)
+}
+
+// sort puts the worst stores first.
+func (c *CityState) sort() {
+	bad := func(s StoreState) int { return s.States[ops.Offline.String()] + s.States[ops.Degraded.String()] }
+	slices.SortFunc(c.Stores, func(a, b StoreState) int {
+		return cmp.Or(cmp.Compare(rankOf(b.State), rankOf(a.State)), cmp.Compare(bad(b), bad(a)), strings.Compare(a.ID, b.ID))
+	})
+}
+
+func rankOf(state string) int { return slices.Index(rankNames[:], state) }
+
+// unwell counts the devices that are offline or degraded.
+func unwell(g ops.FleetGroup) int {
+	return g.States[ops.Offline.String()] + g.States[ops.Degraded.String()]
+}
+
+// storeState says how a store is: by the incidents that name it, and by how many of its devices are not well.
+func storeState(st ops.Store, g ops.FleetGroup, rank int, now time.Time) StoreState {
+	s := StoreState{ID: st.ID, Name: st.Name, Open: openAt(st, now), States: g.States}
+	if s.States == nil {
+		s.States = map[string]int{}
+	}
+	inUse := g.Total - g.States[ops.Retired.String()] - g.States[ops.NeverSeen.String()]
+	share := 0.0
+	if inUse > 0 {
+		share = float64(unwell(g)) / float64(inUse)
+	}
+	switch {
+	case inUse > 0 && g.States[ops.Offline.String()] == inUse:
+		rank = max(rank, rankOffline)
+	case share >= criticalShare:
+		rank = rankCritical
+	case share >= warningShare:
+		rank = max(rank, rankWarning)
+	}
+	if !s.Open && rank < rankCritical {
+		rank = rankClosed
+	}
+	s.State = rankNames[rank]
+	return s
+}
+
+// openAt says whether a store is open by its hours, "08:00-22:00" in its time zone; over midnight works. Hours that
+// cannot be read count as always open: a store that seems open is watched, one that seems closed is not.
+func openAt(st ops.Store, now time.Time) bool {
+	from, to, ok := strings.Cut(st.Hours, "-")
+	if !ok {
+		return true
+	}
+	opens, err1 := time.Parse("15:04", strings.TrimSpace(from))
+	closes, err2 := time.Parse("15:04", strings.TrimSpace(to))
+	zone, err3 := time.LoadLocation(st.Timezone)
+	if err1 != nil || err2 != nil || err3 != nil {
+		return true
+	}
+	local := now.In(zone)
+	minute := local.Hour()*60 + local.Minute()
+	a, b := opens.Hour()*60+opens.Minute(), closes.Hour()*60+closes.Minute()
+	if a <= b {
+		return minute >= a && minute < b
+	}
+	return minute >= a || minute < b
+}
