@@ -1,0 +1,72 @@
+import { numberText, type Lang } from '../format';
+import type { Evidence } from '../types';
+import type { Dictionary, Key } from './en';
+import { wordOf } from './words';
+
+export type { Key } from './en';
+export type Args = Record<string, string | number>;
+
+/** What a line of a timeline or of the ticker is made of: an event, or an entry. */
+export interface Line {
+  name: string;
+  subject?: string;
+  actor?: string;
+  text?: string;
+  data?: Readonly<Record<string, unknown>> | null;
+}
+
+/** A language: its dictionary, and how it says what the server says in English; null where that must do. */
+export interface Pack {
+  dictionary: Dictionary;
+  evidence: (e: Evidence) => string | null;
+  event: (l: Line) => string | null;
+}
+
+const packs: Partial<Record<Lang, Pack>> = {};
+
+/** Loads a language; nothing may be said in it before. */
+export async function loadLanguage(lang: Lang): Promise<void> {
+  packs[lang] ??= (lang === 'zh' ? await import('./zh/index') : await import('./en-pack')).pack;
+}
+
+function packOf(lang: Lang): Pack {
+  const pack = packs[lang] ?? packs.en ?? packs.zh;
+  if (!pack) throw new Error('no language is loaded');
+  return pack;
+}
+
+/** Puts the arguments into a sentence's {places}; a place without an argument stays as it is. */
+export function fill(sentence: string, args: Readonly<Record<string, unknown>>): string {
+  return sentence.replace(/\{(\w+)\}/g, (place, name: string) => (args[name] === undefined ? place : String(args[name])));
+}
+
+/** Says key in a language. */
+export function say(lang: Lang, key: Key, args: Args = {}): string {
+  return fill(packOf(lang).dictionary[key], args);
+}
+
+/** Says a key made at run time, such as `state.` + a word of the server's; an unknown one is said as that word. */
+export function sayWord(lang: Lang, prefix: string, word: string): string {
+  return wordOf(packOf(lang).dictionary, prefix, word);
+}
+
+/** The sentence of a piece of evidence. */
+export function evidenceText(lang: Lang, e: Evidence): string {
+  return packOf(lang).evidence(e) ?? e.text;
+}
+
+/** The sentence of an event or of an entry. */
+export function eventText(lang: Lang, l: Line): string {
+  return packOf(lang).event(l) ?? (l.text || String(l.data?.text ?? ''));
+}
+
+/** A weight with its sign: +4.2, −0.6. */
+export function signed(weight: number): string {
+  const text = numberText(Math.abs(weight), 1);
+  return text === '0' ? '0' : `${weight < 0 ? '−' : '+'}${text}`;
+}
+
+/** The browser's language, as far as we speak it. */
+export function preferred(languages: readonly string[]): Lang {
+  return languages.find((l) => /^(zh|en)/i.test(l))?.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+}

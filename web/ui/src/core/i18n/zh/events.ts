@@ -1,0 +1,162 @@
+import { lengthText, percentText } from '../../format';
+import type { Line } from '../index';
+import { wordOf } from '../words';
+import { zh } from './dictionary';
+
+// Lines of timelines and of the ticker. The server's sentence is English; for Chinese it is made again from the event's
+// name and data. What a person wrote is never translated.
+
+type Data = Readonly<Record<string, unknown>>;
+
+const word = (prefix: string, v: unknown) => wordOf(zh, prefix, String(v ?? ''));
+const s = (v: unknown) => (typeof v === 'string' || typeof v === 'number' ? String(v) : '');
+const who = (l: Line) => (l.actor && l.actor !== 'goc' ? l.actor : '系统');
+const after = (v: string, colon = ':') => (v ? colon + v : '');
+const record = (v: unknown): Data => (typeof v === 'object' && v !== null ? (v as Data) : {});
+
+type Template = (d: Data, l: Line) => string | null;
+
+const noted = (what: string): Template => (d, l) => `${who(l)}${what}${after(s(d.note))}`;
+
+function severityChanged(d: Data, l: Line): string | null {
+  const to = s(d.to) || s(d.severity);
+  if (!to) return null;
+  return `${who(l)}把级别${s(d.from) ? `从 ${s(d.from)} ` : ''}改为 ${to}${after(s(d.note) || s(d.reason))}`;
+}
+
+function ranked(d: Data): string | null {
+  const first = record(Array.isArray(d.suspects) ? d.suspects[0] : (d.first ?? d));
+  const id = s(first.change_id) || s(d.change_id);
+  const p = first.probability ?? d.probability;
+  if (!id) return d.no_change !== undefined ? '嫌疑排序:目前没有变更能解释' : null;
+  return `首要嫌疑 ${id}${typeof p === 'number' ? `,概率 ${percentText(p)}` : ''}${after(s(first.title))}`;
+}
+
+function planProgress(d: Data): string | null {
+  const head = `预案 ${s(d.plan)}${s(d.run) ? `(${s(d.run)})` : ''}`;
+  if (!s(d.plan)) return null;
+  if (d.step) return `${head}第 ${s(d.step)}/${s(d.steps)} 步 · ${word('run', d.state)}`;
+  return `${head}${word('run', d.state)}`;
+}
+
+function run(d: Data): string | null {
+  const r = record(d.run);
+  return s(r.plan) ? `预案 ${s(r.plan)} ${word('run', r.state)}${r.incident ? `(${s(r.incident)})` : ''}` : null;
+}
+
+const title = (d: Data) => [s(d.service), s(d.version)].filter(Boolean).join(' ') || s(d.title);
+
+const change = (what: (d: Data) => string): Template => (d) => {
+  const t = title(d);
+  return `${word('kind', d.kind)}变更${t ? ` ${t} ` : ''}${what(d)}`;
+};
+
+const stage = (d: Data) => (s(d.stage) ? `第 ${s(d.stage)} 阶段` : '阶段');
+
+function gateDecided(d: Data, l: Line): string | null {
+  const said: Record<string, string> = { allow: '放行', deny: '拒绝', wait: '要求等待' };
+  const decision = said[s(d.decision)];
+  if (!decision) return null;
+  const reasons = Array.isArray(d.reasons) ? d.reasons.map(record).filter((r) => r.effect === d.decision) : [];
+  const rules = [...new Set(reasons.map((r) => gateRule(s(r.rule))))].filter(Boolean).join('、');
+  return `门禁对 ${s(d.change_id) || l.subject || '变更'}${decision}${rules ? `(${rules})` : ''}`;
+}
+
+function gateRule(rule: string): string {
+  const names: Record<string, string> = {
+    freeze: '封网',
+    incident: '故障',
+    error_budget: '错误预算',
+    collision: '冲突',
+    stage: '灰度顺序',
+    review: '评审',
+    approval: '审批',
+    break_glass: '紧急放行',
+  };
+  return names[rule] ?? rule.replace(/^policy:/, '策略 ');
+}
+
+function fleetChanged(d: Data): string | null {
+  const counts = Object.entries(record(d.counts)).filter(([, n]) => Number(n) > 0);
+  if (counts.length === 0) return d.new ? `新设备 ${s(d.new)} 台` : null;
+  const parts = counts.map(([state, n]) => `${s(n)} 台${word('state', state)}`).join(',');
+  return `设备变化:${parts}${d.stores ? `(${s(d.stores)} 家门店)` : ''}`;
+}
+
+function scored(d: Data): string {
+  const score = d.score ?? record(d.run).score;
+  return `演练评分${score === undefined || score === null ? '' : ` ${s(score)}`}`;
+}
+
+const leg = (name: string, zh: string): Template => (d) => {
+  const seconds = d.seconds ?? d.elapsed_s;
+  const took = typeof seconds === 'number' ? `,用时 ${lengthText(seconds)}` : '';
+  return `${name}:${zh}${took}`;
+};
+
+const freezeOf = (d: Data, l: Line) => s(d.name) || s(record(d.freeze).name) || l.subject || '';
+
+const templates: Record<string, Template> = {
+  'incident.opened': (d) => `${s(d.severity)} 故障开始${after(s(d.title))}`,
+  'incident.alert_added': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 并入${after(s(d.summary))}` : null),
+  'incident.alert_resolved': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 恢复,仍在告警 ${s(d.firing) || 0} 条` : null),
+  'incident.acknowledged': noted('已认领'),
+  'incident.mitigated': noted('标记为已止损'),
+  'incident.recovered': () => '指标恢复正常,恢复计时停止',
+  'incident.resolved': noted('解决了故障'),
+  'incident.reopened': noted('重新打开故障'),
+  'incident.severity_changed': severityChanged,
+  'incident.located': (d) => `已定位${after(s(d.change_id) || s(d.by))}`,
+  'incident.suspects_ranked': ranked,
+  'incident.note_added': (d, l) => s(d.note) || l.text || null,
+  'incident.role_set': (d, l) => {
+    const role = word('role', d.role);
+    return s(d.person) ? `${s(d.person)} 担任${role}` : `${who(l)}取消了${role}`;
+  },
+  'incident.merged': (d) => (s(d.into) ? `${s(d.from)} 并入 ${s(d.into)}` : null),
+  'incident.suspect_confirmed': (d, l) => (s(d.change_id) ? `${who(l)}确认就是 ${s(d.change_id)}` : null),
+  'incident.suspect_rejected': (d, l) => (s(d.change_id) ? `${who(l)}排除了 ${s(d.change_id)}` : null),
+  'incident.plan_progress': planProgress,
+  'alert.firing': (d) => (s(record(d.labels).alertname) ? `告警触发:${s(record(d.labels).alertname)}` : null),
+  'alert.resolved': (d) => (s(record(d.labels).alertname) ? `告警恢复:${s(record(d.labels).alertname)}` : null),
+  'silence.added': (_, l) => `${who(l)}添加了静默`,
+  'silence.expired': () => '静默到期',
+  'change.recorded': change(() => '已登记'),
+  'change.started': change(() => '开始'),
+  'change.stage_started': change((d) => `${stage(d)}开始`),
+  'change.stage_finished': change((d) => `${stage(d)}完成`),
+  'change.paused': change(() => '暂停'),
+  'change.resumed': change(() => '继续'),
+  'change.finished': change(() => '完成'),
+  'change.rolled_back': change(() => '已回滚'),
+  'change.aborted': change(() => '中止'),
+  'change.verdict': change((d) => `${stage(d)}观察结论:${word('verdict', d.verdict)}`),
+  'gate.decided': gateDecided,
+  'gate.approved': (d, l) => `${s(record(d.approval).person) || who(l)}批准了 ${l.subject ?? ''}`,
+  'gate.overridden': (d, l) => `${s(record(d.override).person) || who(l)}对 ${l.subject ?? ''} 紧急放行`,
+  'freeze.added': (d, l) => `新增封网 ${freezeOf(d, l)}`,
+  'freeze.lifted': (d, l) => `解除封网 ${freezeOf(d, l)}`,
+  'freeze.started': (d, l) => `封网开始 ${freezeOf(d, l)}`,
+  'freeze.ended': (d, l) => `封网结束 ${freezeOf(d, l)}`,
+  'fleet.changed': fleetChanged,
+  'run.created': run,
+  'run.updated': run,
+  'run.finished': run,
+  'drill.started': (_, l) => `演练开始(${who(l)})`,
+  'drill.injected': () => '演练故障已注入',
+  'drill.detected': leg('演练', '已发现'),
+  'drill.located': leg('演练', '已定位'),
+  'drill.recovered': leg('演练', '已恢复'),
+  'drill.reverted': () => '演练已还原',
+  'drill.scored': scored,
+  'drill.aborted': (_, l) => `${who(l)}中止了演练`,
+  'drill.failed': () => '演练失败',
+  'token.created': (_, l) => `${who(l)}创建了令牌`,
+  'token.revoked': (_, l) => `${who(l)}吊销了令牌`,
+  'auth.refused': () => '一次访问被拒绝',
+};
+
+/** The sentence of an event or an entry, null when the server's own must do. */
+export function event(l: Line): string | null {
+  return l.data ? (templates[l.name]?.(l.data, l) ?? null) : null;
+}

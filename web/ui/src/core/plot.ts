@@ -1,0 +1,68 @@
+import uPlot from 'uplot';
+import type { Chart, Mark } from './types';
+import { millis } from './clock';
+
+/** A chart's series on one time axis, as uPlot takes them: seconds first, then a column a series. */
+export function tableOf(chart: Chart): [number[], ...(number | null | undefined)[][]] {
+  const series = (chart.series ?? []).filter((s) => s.times && s.values);
+  if (series.length === 0) return [[]];
+  const tables = series.map((s) => [s.times!, s.values!] as unknown as uPlot.AlignedData);
+  return (tables.length === 1 ? tables[0] : uPlot.join(tables)) as never;
+}
+
+/** The custom property that colours a series. */
+export function seriesColour(name: string): string {
+  return name === 'affected' || name === 'others' ? `--series-${name}` : '--series-all';
+}
+
+export interface MarkStyle {
+  colour: (name: string) => string;
+  font: string;
+  /** In device pixels. */
+  rem: number;
+  labelOf: (kind: string, label: string, id?: string) => string;
+}
+
+const shapes: Record<string, string> = { change: '▼', plan: '▶', onset: '', alert: '!' };
+const colours: Record<string, string> = { change: '--info-text', plan: '--text', onset: '--critical-text', alert: '--warning-text' };
+const ROWS = 3;
+
+/** Draws a line and a flag a mark, the flags in up to three rows so that they do not lie on each other. */
+export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
+  const { ctx } = u;
+  const { left, top, width, height } = u.bbox;
+  const ends = new Array<number>(ROWS).fill(-Infinity);
+  const line = style.rem;
+  ctx.save();
+  ctx.font = style.font.replace(/^(\d+(?:\.\d+)?)px/, (_, n) => `${Math.round(Number(n) * devicePixelRatio)}px`);
+  ctx.textBaseline = 'middle';
+  for (const m of inView(marks, u)) {
+    const x = Math.round(u.valToPos(millis(m.at) / 1000, 'x', true));
+    const text = `${shapes[m.kind] ?? ''}${style.labelOf(m.kind, m.label, m.change_id)}`;
+    const w = ctx.measureText(text).width;
+    const start = Math.min(x - line * 0.4, left + width - w);
+    const row = ends.findIndex((e) => e < start);
+    ctx.strokeStyle = ctx.fillStyle = style.colour(colours[m.kind] ?? '--dim');
+    ctx.lineWidth = m.kind === 'onset' ? 2 * devicePixelRatio : devicePixelRatio;
+    ctx.setLineDash(m.kind === 'onset' ? [] : [4 * devicePixelRatio, 3 * devicePixelRatio]);
+    const y = row < 0 ? top : top - line * (ROWS - row) + line * 0.5;
+    ctx.beginPath();
+    ctx.moveTo(x, row < 0 ? top : y + line * 0.45);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+    if (row < 0) continue;
+    ctx.fillText(text, start, y);
+    ends[row] = start + w + line * 0.5;
+  }
+  ctx.restore();
+}
+
+function inView(marks: Mark[], u: uPlot): Mark[] {
+  const { min, max } = u.scales.x!;
+  return marks
+    .filter((m) => {
+      const s = millis(m.at) / 1000;
+      return s >= (min ?? 0) && s <= (max ?? 0);
+    })
+    .sort((a, b) => millis(a.at) - millis(b.at));
+}

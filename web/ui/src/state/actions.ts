@@ -1,0 +1,26 @@
+import { absoluteLink } from '../core/router';
+import { live, page, store, t, tick } from './app.svelte';
+
+// What a person can do from more than one place.
+
+/** Acknowledges at once on the screen, with a notice when the server takes it back. */
+export function acknowledge(id: string): void {
+  void store.acknowledge(id, (why) => t('notice.ackFailed', { id, why }));
+}
+
+/** The incident that a key means: the one in focus, else the one looked at, else the worst. */
+export function meant(): string | null {
+  const focused = document.activeElement?.closest<HTMLElement>('[data-incident]')?.dataset.incident;
+  return focused ?? page.route.params.id ?? live.incidents.find((i) => i.state === 'open')?.id ?? live.incidents[0]?.id ?? null;
+}
+
+/** Puts a link to what is seen on the clipboard; relative time becomes absolute. */
+export async function copyLink(): Promise<void> {
+  const link = absoluteLink(page.url, tick.now);
+  try {
+    await navigator.clipboard.writeText(link);
+    store.notify('info', t('act.copied'));
+  } catch {
+    store.notify('info', t('notice.noClipboard', { link }));
+  }
+}
