@@ -83,13 +83,13 @@ func (s *Store) fail(batch []*op, cause error) {
 	s.failure.Store(err)
 	s.log.Error("the journal has stopped", "error", err, "hint", err.Hint)
 	s.queue.close()
-	for batch != nil {
-		if !s.early {
-			for _, o := range batch {
-				o.receipt.Settle(nil, err)
-			}
+	if s.early {
+		batch = s.queue.take(nil) // this one was answered before it failed
+	}
+	for ; batch != nil; batch = s.queue.take(nil) {
+		for _, o := range batch {
+			o.receipt.Settle(nil, err)
 		}
-		batch = s.queue.take(nil)
 	}
 }
 

@@ -19,6 +19,8 @@ func explain(cause error) *ops.Error {
 	switch {
 	case diskFull(cause):
 		return ops.Errorf(ops.Unavailable, "the disk is full: %w", cause).WithHint("free space where the data lies and start goc again; what was acknowledged is safe")
+	case busy(cause):
+		return ops.Errorf(ops.Unavailable, "another program holds a lock on the database: %w", cause).WithHint("end that program (a sqlite3 shell, a copy?) and start goc again; what was acknowledged is safe")
 	case corrupt(cause):
 		return ops.Errorf(ops.Unavailable, "the database is damaged: %w", cause).WithHint("restore the last backup with goc restore")
 	}
@@ -32,6 +34,11 @@ func diskFull(err error) bool {
 	}
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "53100" || errors.Is(err, syscall.ENOSPC)
+}
+
+func busy(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && (lite.Code == sqlite3.ErrBusy || lite.Code == sqlite3.ErrLocked)
 }
 
 func corrupt(err error) bool {

@@ -21,3 +21,11 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // MaxQueued is the bound of the queue.
 const MaxQueued = maxQueued
+
+// Setting asks the connection that writes.
+func (s *Store) Setting(ctx context.Context, query string) (value string, err error) {
+	err = s.submit(ctx, func(ctx context.Context, w *writer) error {
+		return w.conn.QueryRowContext(ctx, query).Scan(&value)
+	})
+	return value, err
+}

@@ -390,8 +390,7 @@ func tellsSubscribers(t *testing.T, s *storage.Store, _ storage.Options) {
 
 func subscriberAppends(t *testing.T, s *storage.Store, _ storage.Options) {
 	echoed := make(chan struct{})
-	var cancel func()
-	cancel = s.Subscribe(func(batch []ops.Event) {
+	cancel := s.Subscribe(func(batch []ops.Event) {
 		if batch[0].Topic == "echo" {
 			close(echoed) // a second call would panic
 			return

@@ -63,6 +63,7 @@ type dialect struct {
 	held    *sql.Conn     // PostgreSQL: the connection with the advisory lock, which the writer takes over
 	timeout time.Duration // of one transaction; 0 for none
 
+	unsafe    string             // a setting of the server by which a commit may not be on disk; empty when all is well
 	isolation sql.IsolationLevel // at which a transaction that reads sees one state
 }
 

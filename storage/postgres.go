@@ -37,10 +37,18 @@ func connectPostgres(ctx context.Context, url string) (*dialect, error) {
 	if err = lockPostgres(ctx, held); err != nil {
 		return nil, errors.Join(err, held.Close(), db.Close())
 	}
-	return &dialect{
+	d := &dialect{
 		name: "postgres", goose: goose.DialectPostgres, read: db, write: db, held: held, timeout: postgresTimeout,
 		isolation: sql.LevelRepeatableRead,
-	}, nil
+	}
+	var fsync string
+	if err = held.QueryRowContext(ctx, `SHOW fsync`).Scan(&fsync); err != nil {
+		return nil, errors.Join(explain(err), d.close())
+	}
+	if fsync != "on" {
+		d.unsafe = "fsync = " + fsync
+	}
+	return d, nil
 }
 
 // connectPostgresReadOnly opens the pool without the lock.

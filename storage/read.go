@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"goc/ops"
@@ -62,7 +61,7 @@ func (r *Reader) Record(ctx context.Context, kind, id string) (ops.Record, error
 	case errors.Is(err, sql.ErrNoRows):
 		return ops.Record{}, ops.Errorf(ops.NotFound, "there is no %s %q", kind, id)
 	case err != nil:
-		return ops.Record{}, fmt.Errorf("reading a record: %w", err)
+		return ops.Record{}, readError(ctx, err)
 	}
 	return rec, nil
 }
@@ -124,7 +123,7 @@ type querier interface {
 func (r *Reader) query(ctx context.Context, from querier, text string, each func(*sql.Rows) error, args ...any) error {
 	rows, err := from.QueryContext(ctx, text, args...)
 	if err != nil {
-		return fmt.Errorf("reading the journal: %w", err)
+		return readError(ctx, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -133,7 +132,15 @@ func (r *Reader) query(ctx context.Context, from querier, text string, each func
 		}
 	}
 	if err = rows.Err(); err != nil {
-		return fmt.Errorf("reading the journal: %w", err)
+		return readError(ctx, err)
 	}
 	return nil
+}
+
+// readError is ctx's own error, or of kind Unavailable.
+func readError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return explain(err)
 }

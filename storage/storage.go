@@ -96,6 +96,9 @@ func open(ctx context.Context, o Options, place place) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if d.unsafe != "" {
+		s.log.Warn("the database does not keep what was acknowledged through a power cut", "setting", d.unsafe)
+	}
 	s.lastSeq.Store(w.chain.seq)
 	s.queue.init()
 	s.metrics = newMetrics(o.Registerer, s)

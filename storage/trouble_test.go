@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
 	"goc/ops"
 	"goc/storage"
 )
@@ -247,4 +250,45 @@ func TestPlacesThatCannotBe(t *testing.T) {
 	if _, err := os.Stat(odd); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestTheConnectionThatWritesWaitsForTheDisk(t *testing.T) {
+	onEach(t, func(t *testing.T, o storage.Options) {
+		want := map[string]string{"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2", "PRAGMA foreign_keys": "1"}
+		if o.URL != "" {
+			o.URL += "&synchronous_commit=off"
+			want = map[string]string{"SHOW synchronous_commit": "on"}
+		}
+		s := open(t, o)
+		for query, value := range want {
+			if got, err := s.Setting(t.Context(), query); got != value || err != nil {
+				t.Errorf("%s: %q, %v", query, got, err)
+			}
+		}
+	})
+}
+
+func TestNothingIsLeftRunningAfterClose(t *testing.T) {
+	onEach(t, func(t *testing.T, o storage.Options) {
+		before := goleak.IgnoreCurrent()
+		o.Registerer = prometheus.NewRegistry()
+		for range 2 { // the second would panic if the first had left its metrics
+			s, err := storage.Open(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			must(t, s.Append(ops.Mutation{Events: []ops.Event{event("a", "1")}}))
+			if err = s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		goleak.VerifyNone(t, before)
+		if o.URL != "" {
+			return
+		}
+		left, err := filepath.Glob(filepath.Join(o.Dir, "goc.db-*"))
+		if err != nil || len(left) != 0 {
+			t.Errorf("the log was not taken into the database: %v, %v", left, err)
+		}
+	})
 }

@@ -42,7 +42,7 @@ func (r *Reader) Verify(ctx context.Context) (ops.ChainReport, error) {
 func (r *Reader) snapshot(ctx context.Context) (*sql.Tx, error) {
 	tx, err := r.d.read.BeginTx(ctx, &sql.TxOptions{Isolation: r.d.isolation, ReadOnly: true})
 	if err != nil {
-		return nil, fmt.Errorf("reading the journal: %w", explain(err))
+		return nil, readError(ctx, err)
 	}
 	return tx, nil
 }
