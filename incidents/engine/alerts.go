@@ -132,6 +132,7 @@ func (e *Engine) resolveAlert(al *alert, ended, now time.Time) {
 		map[string]any{"text": "resolved: " + clip(al.Summary(), 300), "labels": al.Labels}))
 	inc := al.incident
 	if inc == nil {
+		e.touchAlert(al)
 		e.unstore(al)
 		return
 	}

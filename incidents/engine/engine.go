@@ -73,6 +73,11 @@ func (e *Engine) Samples() *series.Buffer { return e.samples }
 // Change finds a change that the engine has seen.
 func (e *Engine) Change(id string) (*ops.Change, bool) { return e.changes.Change(id) }
 
+// ChangesSince lists the changes that moved since a time, newest first, at most limit. They must not be modified.
+func (e *Engine) ChangesSince(since time.Time, limit int) []*ops.Change {
+	return e.changes.Since(since, limit)
+}
+
 // Priors is what people judged of suspects so far, by kind of change.
 func (e *Engine) Priors() suspects.Priors { return e.priors }
 
@@ -85,7 +90,7 @@ func (e *Engine) Direction(service, indicator string) string {
 }
 
 // Step takes one input in and answers what follows from it. now must not run backwards; if it does, it counts as the
-// latest time seen. An input that is refused changes nothing and is Outputs.Err.
+// latest time seen. What refuses an input is Outputs.Err; what time alone brings about happens all the same.
 func (e *Engine) Step(in Input, now time.Time) Outputs {
 	now = now.UTC()
 	if now.Before(e.lastSweep) {
@@ -186,6 +191,7 @@ func (e *Engine) flush(now time.Time) {
 	slices.SortFunc(e.touchedAlerts, func(a, b *alert) int { return cmp.Compare(a.recordID(), b.recordID()) })
 	for _, a := range e.touchedAlerts {
 		a.dirty = false
+		e.out.Alerts = append(e.out.Alerts, a.IncidentAlert)
 		if a.incident == nil && a.Status == ops.Resolved {
 			continue // nothing of it is kept
 		}

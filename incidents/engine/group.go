@@ -153,7 +153,9 @@ func kinTie(root, s sight) (tie, bool) {
 		return tie{strength: deviceKin, reason: "it is in the same store, " + s.store}, true
 	case s.class() == aboutDevices && s.firmware != "" && s.firmware == root.firmware:
 		return tie{strength: deviceKin, reason: "its devices run the same firmware, " + s.firmware}, true
-	case s.class() == aboutDevices && s.name == root.name && s.kind != "" && s.kind == root.kind:
+	case s.class() == aboutDevices && s.kind != "" && s.kind == root.kind && s.firmware != "" && root.firmware == "":
+		return tie{strength: deviceKin, lead: true, reason: "its devices share the firmware " + s.firmware + ", which explains those of the kind " + s.kind}, true
+	case s.class() == aboutDevices && s.kind != "" && s.kind == root.kind && (s.name == root.name || root.firmware != ""):
 		return tie{strength: deviceKin, distance: 1, reason: "the same shows on devices of the same kind, " + s.kind}, true
 	case s.class() == aboutOther && s.instance != "" && s.instance == root.instance:
 		return tie{strength: resembles, reason: "it is the same instance, " + s.instance}, true

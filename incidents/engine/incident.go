@@ -188,3 +188,11 @@ func count(n int, one, many string) string {
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
+
+// SymptomServices lists the services that show the symptom of an incident, the one that explains the others first.
+func (e *Engine) SymptomServices(id string) []string {
+	if inc := e.incidents[id]; inc != nil {
+		return inc.services()
+	}
+	return nil
+}

@@ -78,19 +78,21 @@ func (Tick) input()          {}
 
 // Outputs is what follows from one input: what to write, what to say, and what became of it.
 type Outputs struct {
-	At             ops.Time
-	Put            []ops.Record
-	Delete         []ops.Record
-	Events         []ops.Event
-	Changed        []ops.Incident // as they now are
-	Ranked         []Ranked
-	Rejected       []ops.Rejected
-	Incident       string // the incident that an action was about, or opened
-	Silence        ops.Silence
-	Forgotten      []string // resolved incidents that only the journal still has
-	SamplesRefused int
-	AlertsTaken    int
-	Err            error // why the input was refused; then nothing else is set
+	At              ops.Time
+	Put             []ops.Record
+	Delete          []ops.Record
+	Events          []ops.Event
+	Changed         []ops.Incident      // as they now are
+	Alerts          []ops.IncidentAlert // that changed, as they now are
+	SilencesChanged bool
+	Ranked          []Ranked
+	Rejected        []ops.Rejected
+	Incident        string // the incident that an action was about, or opened
+	Silence         ops.Silence
+	Forgotten       []string // resolved incidents that only the journal still has
+	SamplesRefused  int
+	AlertsTaken     int
+	Err             error // why the input was refused; what time alone brought about stands all the same
 }
 
 // Mutation is what must be on disk before anyone is answered.

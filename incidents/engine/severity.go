@@ -76,7 +76,7 @@ func (e *Engine) factsOf(inc *incident) facts {
 			f.devices++
 		}
 	}
-	if e.hooks.Affected != nil {
+	if c := inc.rootSight.class(); e.hooks.Affected != nil && (c == aboutPlace || c == aboutDevices) { // devices say nothing of a failing service
 		a := e.hooks.Affected(inc.Scope)
 		f.stores, f.devices = max(f.stores, a.Stores), max(f.devices, a.Devices)
 	}

@@ -125,8 +125,7 @@ func (e *Engine) putSilence(in PutSilence, now time.Time) {
 	}
 	e.silences[compiled.ID] = compiled
 	e.out.Put = append(e.out.Put, ops.Encode("silence", compiled.ID, compiled.Silence))
-	e.out.Events = append(e.out.Events, ops.NewEvent(ops.At(now), "silence.added", "alerts", compiled.ID, in.Who.Name,
-		map[string]any{"text": fmt.Sprintf("%s silenced %s until %s: %s", compiled.CreatedBy, compiled.sentence(), compiled.EndsAt, compiled.Comment), "silence": compiled.Silence}))
+	e.tellSilence(compiled, "silence.added", in.Who.Name, fmt.Sprintf("%s silenced %s until %s: %s", compiled.CreatedBy, compiled.sentence(), compiled.EndsAt, compiled.Comment), now)
 	e.out.Silence = compiled.Silence
 	e.recheckSilences(now)
 }
@@ -173,7 +172,12 @@ func (e *Engine) endSilence(s *silence, actor string, now time.Time) {
 		s.StartsAt = ops.At(now)
 	}
 	e.out.Put = append(e.out.Put, ops.Encode("silence", s.ID, s.Silence))
-	e.out.Events = append(e.out.Events, ops.NewEvent(ops.At(now), "silence.expired", "alerts", s.ID, actor, map[string]any{"text": "the silence of " + s.sentence() + " ended", "silence": s.Silence}))
+	e.tellSilence(s, "silence.expired", actor, "the silence of "+s.sentence()+" was ended", now)
+}
+
+func (e *Engine) tellSilence(s *silence, name, actor, text string, now time.Time) {
+	e.out.SilencesChanged = true
+	e.out.Events = append(e.out.Events, ops.NewEvent(ops.At(now), name, "alerts", s.ID, actor, map[string]any{"text": text, "silence": s.Silence}))
 }
 
 // sweepSilences tells of the silences that ended by themselves, forgets old ones, and looks again at what each hides.
@@ -183,12 +187,14 @@ func (e *Engine) sweepSilences(now time.Time) {
 	}
 	for _, id := range sortedKeys(e.silences) {
 		s := e.silences[id]
-		if !s.EndsAt.After(now) && !s.told {
-			e.endSilence(s, ops.System.Name, now)
-		}
-		if now.Sub(s.EndsAt.Time) > keepSilences {
+		switch {
+		case now.Sub(s.EndsAt.Time) > keepSilences:
 			delete(e.silences, id)
+			e.out.SilencesChanged = true
 			e.out.Delete = append(e.out.Delete, ops.Record{Kind: "silence", ID: id})
+		case !s.EndsAt.After(now) && !s.told:
+			s.told = true
+			e.tellSilence(s, "silence.expired", ops.System.Name, "the silence of "+s.sentence()+" ended", now)
 		}
 	}
 	e.recheckSilences(now)
@@ -196,12 +202,14 @@ func (e *Engine) sweepSilences(now time.Time) {
 
 // recheckSilences marks what is hidden now. An alert that comes out of a silence while it fires is placed then.
 func (e *Engine) recheckSilences(now time.Time) {
+	changed := 0
 	for _, fp := range sortedKeys(e.alerts) {
 		a := e.alerts[fp]
 		by := e.silencedBy(a.Labels, now)
-		if by == a.Silenced {
+		if by == a.Silenced || changed == maxPerStep {
 			continue
 		}
+		changed++
 		a.Silenced = by
 		e.touchAlert(a)
 		if a.incident != nil {

@@ -23,6 +23,9 @@ func (e *Engine) sweep(now time.Time) {
 	e.sweepClosed(now)
 }
 
+// maxPerStep bounds what one step writes: the rest follows a second later.
+const maxPerStep = 4_000
+
 // endLeases resolves the alerts whose senders have fallen silent.
 func (e *Engine) endLeases(now time.Time) {
 	var ended []*alert
@@ -34,7 +37,7 @@ func (e *Engine) endLeases(now time.Time) {
 	slices.SortFunc(ended, func(a, b *alert) int {
 		return cmp.Or(a.EndsAt.Compare(b.EndsAt.Time), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
-	for _, a := range ended {
+	for _, a := range ended[:min(len(ended), maxPerStep)] {
 		e.resolveAlert(a, a.EndsAt.Time, now)
 	}
 }

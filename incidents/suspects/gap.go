@@ -44,7 +44,7 @@ func worstPair(pairs []*comparison, w Weights) (worst *comparison, strength, wei
 			continue
 		}
 		s, bound := math.Tanh(e)*p.certainty(), w.GapLatency
-		if !p.lasting() && p.direction != ops.GoodSteady {
+		if p.outcome() {
 			bound = w.Gap
 		}
 		if s >= 0.1 && s*bound > weight {
@@ -66,7 +66,7 @@ func noGap(pairs []*comparison, w Weights) ops.Evidence {
 func sufferTerm(pairs []*comparison, w Weights) ops.Evidence {
 	var worst *comparison
 	for _, p := range pairs {
-		if !p.lasting() && (worst == nil || p.suffering() > worst.suffering()) {
+		if p.outcome() && (worst == nil || p.suffering() > worst.suffering()) {
 			worst = p
 		}
 	}
@@ -116,7 +116,7 @@ func comparisons(k Case, c *candidate, w World, now time.Time) []*comparison {
 		for _, name := range servicesOf(k, c) {
 			for _, s := range w.Samples.OfService(name) {
 				if s.Store != "" {
-					g.take(s, s.Store, c.exposure.stores, "of "+name+" by store")
+					g.take(s, s.Store, c.exposure.stores, "of "+name+" for "+cmp.Or(s.Caller, "all callers")+" by store")
 				}
 			}
 		}

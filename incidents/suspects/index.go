@@ -151,3 +151,12 @@ func (x *Index) Find(services, stores, cities []string, since time.Time) []*ops.
 	}
 	return out
 }
+
+// Since lists the changes that moved since a time, newest first, at most limit.
+func (x *Index) Since(since time.Time, limit int) []*ops.Change {
+	var out []*ops.Change
+	for i := len(x.all) - 1; i >= 0 && len(out) < limit && !x.all[i].at.Before(since); i-- {
+		out = append(out, x.all[i].c)
+	}
+	return out
+}

@@ -98,6 +98,11 @@ func (c *comparison) lasting() bool {
 	return c.direction == ops.GoodLower && strings.HasPrefix(c.indicator, "latency_")
 }
 
+// outcome says whether the indicator counts what succeeds or fails; others, such as traffic and latency, also move by themselves.
+func (c *comparison) outcome() bool {
+	return strings.HasSuffix(c.indicator, "_ratio") || strings.HasPrefix(c.indicator, "error_")
+}
+
 // felt is how much of a slow-down people would feel: milliseconds twice over are nothing, half a second is.
 func (c *comparison) felt() float64 {
 	more := c.treated.mean() - c.untreated.mean()
@@ -105,6 +110,15 @@ func (c *comparison) felt() float64 {
 		more /= 1000
 	}
 	return max(0, more) / (max(0, more) + 0.1)
+}
+
+// difference is between treated and untreated, less what it was before where that is known.
+func (c *comparison) difference() float64 {
+	d := c.treated.mean() - c.untreated.mean()
+	if c.treatedBefore.n >= 2 && c.untreatedBefore.n >= 2 {
+		d -= c.treatedBefore.mean() - c.untreatedBefore.mean()
+	}
+	return d
 }
 
 // certainty is how sure the difference is, 0 to 1: by its size against the noise, and by the number of samples.
@@ -117,7 +131,7 @@ func (c *comparison) certainty() float64 {
 	if !strings.HasSuffix(c.indicator, "_ratio") {
 		floor = 0.05*math.Abs(c.untreated.mean()) + 1e-6
 	}
-	z := math.Abs(c.treated.mean()-c.untreated.mean()) / math.Sqrt(vt/c.treated.n+vu/c.untreated.n+floor*floor)
+	z := math.Abs(c.difference()) / math.Sqrt(vt/c.treated.n+vu/c.untreated.n+floor*floor)
 	return min(1, z/3) * c.treated.n / (c.treated.n + 0.5)
 }
 

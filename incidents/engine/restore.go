@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"goc/incidents/suspects"
+	"goc/ops"
+)
+
+// Saved is everything of an engine that was on disk.
+type Saved struct {
+	Incidents []Stored
+	Alerts    []SavedAlert
+	Silences  []ops.Silence
+	Priors    suspects.Priors
+	Changes   []ops.Change
+}
+
+// SavedAlert is an alert's record with its id.
+type SavedAlert struct {
+	ID string
+	StoredAlert
+}
+
+// Restore brings an engine back as it was. It is called once, before the first step. Leases run on: an alert whose
+// lease ended while nobody was there gets a grace of a minute in which its sender may tell it again.
+func (e *Engine) Restore(s Saved, now time.Time) Outputs {
+	e.out = Outputs{At: ops.At(now), SilencesChanged: true}
+	for _, c := range s.Changes {
+		e.seeChange(c, now)
+	}
+	for _, sil := range s.Silences {
+		if compiled, err := compile(sil); err == nil {
+			compiled.told = !sil.EndsAt.After(now)
+			e.silences[sil.ID] = compiled
+		}
+	}
+	for kind, n := range s.Priors {
+		e.priors[kind] = n
+	}
+	slices.SortFunc(s.Incidents, func(a, b Stored) int { return cmp.Compare(numberOf(a.ID), numberOf(b.ID)) })
+	for _, in := range s.Incidents {
+		e.restoreIncident(in, now)
+	}
+	for _, a := range s.Alerts {
+		e.restoreAlert(a, now)
+	}
+	for _, inc := range e.incidents {
+		e.out.Changed = append(e.out.Changed, inc.snapshot(e.cfg.MaxListed))
+	}
+	e.forgetMany()
+	return e.out
+}
+
+func numberOf(id string) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(id, "INC-"))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (e *Engine) restoreIncident(in Stored, now time.Time) {
+	inc := &incident{Incident: in.Incident, Extra: in.Engine, number: numberOf(in.ID), members: map[string]*alert{}}
+	inc.Alerts = nil
+	if inc.Roles == nil {
+		inc.Roles = map[string]string{}
+	}
+	s := sightOfScope(inc.Scope, inc.DetectedAt.Time)
+	if len(inc.RootLabels) > 0 {
+		s = e.sightOf(ops.Alert{Labels: inc.RootLabels, StartsAt: inc.DetectedAt})
+	}
+	inc.setRoot(s, e.graph)
+	inc.rankedAt = now // what was ranked stands until there is something new
+	e.incidents[inc.ID] = inc
+	e.nextID = max(e.nextID, inc.number+1)
+	switch {
+	case inc.State.Active():
+		e.active = append(e.active, inc)
+	case now.Sub(inc.ResolvedAt.Time) < max(e.cfg.ReopenWithin, e.cfg.RefireAfter):
+		e.closed = append(e.closed, inc)
+	}
+}
+
+// restoreGrace is how long senders have to tell their alerts again after a restart.
+const restoreGrace = time.Minute
+
+func (e *Engine) restoreAlert(in SavedAlert, now time.Time) {
+	a := &alert{IncidentAlert: in.IncidentAlert, incident: e.incidents[in.Incident], storedAs: in.ID}
+	if a.incident != nil {
+		a.incident.members[a.Fingerprint] = a
+	}
+	if a.Status != ops.Firing {
+		return
+	}
+	if a.EndsAt.Before(now.Add(restoreGrace)) {
+		a.EndsAt = ops.At(now.Add(restoreGrace))
+	}
+	e.alerts[a.Fingerprint] = a
+	e.out.Alerts = append(e.out.Alerts, a.IncidentAlert)
+	if inc := a.incident; inc != nil {
+		inc.firing++
+		if !inc.State.Active() && !slices.Contains(e.closed, inc) {
+			e.closed = append(e.closed, inc)
+		}
+	}
+}
+
+// forgetMany drops resolved incidents until no more are in memory than the bound.
+func (e *Engine) forgetMany() {
+	for n := len(e.incidents); n > e.cfg.MaxIncidents; n = len(e.incidents) {
+		if e.forget(); len(e.incidents) == n {
+			return
+		}
+	}
+}
