@@ -29,4 +29,5 @@ type Outcome struct {
 	Verdict  ops.Verdict
 	Score    float64 // how far the worst indicator is from what is usual, in multiples of what would still count as usual
 	Reasons  []ops.Reason
+	Certain  bool // unhealthy, and waiting for the end of the bake would not change that
 }

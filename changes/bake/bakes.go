@@ -54,6 +54,19 @@ func (b *Bakes) Observe(samples []ops.Sample) {
 	}
 }
 
+// Size is how many series are kept, and how many values of them and of the histories.
+func (b *Bakes) Size() (series, values int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.memory.series {
+		values += len(r.values)
+	}
+	for _, h := range b.memory.histories {
+		values += len(h.days) * minutes
+	}
+	return len(b.memory.series), values
+}
+
 // Next is when the first bake under way ends; zero when there is none.
 func (b *Bakes) Next() time.Time {
 	b.mu.Lock()
@@ -73,7 +86,7 @@ func (b *Bakes) Step(now time.Time) []Outcome {
 	var out []Outcome
 	for _, d := range b.due(now) {
 		o := Verdict(*d.bake, d.evidence, now)
-		if over := !now.Before(d.bake.To); (over || clearly(o)) && b.end(d.bake) {
+		if over := !now.Before(d.bake.To); (over || o.Certain) && b.end(d.bake) {
 			out = append(out, o)
 		}
 	}

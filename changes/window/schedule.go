@@ -98,7 +98,7 @@ func (s *Schedule) Next(t time.Time) (Span, bool) {
 		if w = s.wall.Next(w); w.IsZero() {
 			return Span{}, false
 		}
-		if span := s.span(w); span.To.After(t) {
+		if span := s.span(w); span.To.After(t) && span.To.After(span.From) {
 			return s.join(span, w, maxTime(t, span.From).Add(horizon)), true
 		}
 	}
@@ -132,8 +132,8 @@ func (s *Schedule) Between(from, to time.Time, limit int) []Span {
 		if !span.From.Before(to) {
 			break
 		}
-		if !span.To.After(from) {
-			continue
+		if !span.To.After(from) || !span.To.After(span.From) {
+			continue // over, or in an hour that the clock jumps over
 		}
 		if n := len(out); n > 0 && !span.From.After(out[n-1].To) {
 			out[n-1].To = maxTime(out[n-1].To, span.To)

@@ -1,0 +1,93 @@
+package bake
+
+import (
+	"slices"
+	"time"
+
+	"goc/ops"
+)
+
+// Replay runs bakes over recorded history: it is told of changes, stages and samples in time order and asked with Step
+// which bakes ended. Next says how far its time must move on after the last line for the last bake to end.
+type Replay struct {
+	*Bakes
+	bake    time.Duration
+	changes map[string]*replayed
+}
+
+// replayed is a change of the history, with its stages so far.
+type replayed struct {
+	ops.Change
+	stages map[int]*ops.Stage
+}
+
+// NewReplay returns a Replay; bakeFor is how long those bake that do not say so themselves, 0 for not at all.
+func NewReplay(catalog *ops.Catalog, bakeFor time.Duration) *Replay {
+	return &Replay{Bakes: New(catalog), bake: bakeFor, changes: map[string]*replayed{}}
+}
+
+// Change tells of a change. Until a stage of it is told of, it bakes as a whole from at on.
+func (r *Replay) Change(at time.Time, c ops.Change) {
+	ch := &replayed{Change: c, stages: map[int]*ops.Stage{}}
+	for i := range c.Stages {
+		ch.stages[i+1] = &c.Stages[i]
+	}
+	r.changes[c.ID] = ch
+	if d := r.length(ch.Bake); d > 0 && len(c.Stages) == 0 {
+		r.Begin(Bake{ChangeID: c.ID, Service: c.Service, Scope: c.Touched(), From: at, To: at.Add(d)})
+	}
+}
+
+func (r *Replay) length(d ops.Duration) time.Duration {
+	if d == 0 {
+		return r.bake
+	}
+	return time.Duration(d)
+}
+
+// Stage tells that a stage started, or finished: from then on it bakes. One of a change that was not told of is ignored.
+func (r *Replay) Stage(at time.Time, change string, stage int, finished bool, units, replaces, stores []string) {
+	c := r.changes[change]
+	if c == nil || stage < 1 {
+		return
+	}
+	r.Cancel(change, 0)
+	st := c.stages[stage]
+	if st == nil {
+		st = new(ops.Stage)
+		c.stages[stage] = st
+	}
+	st.Units, st.Replaces, st.Scope.Store = join(st.Units, units), join(st.Replaces, replaces), join(st.Scope.Store, stores)
+	st.StartedAt = ops.At(at)
+	if !finished {
+		return
+	}
+	d := r.length(st.Bake)
+	if st.Bake == 0 {
+		d = r.length(c.Bake)
+	}
+	if d > 0 {
+		r.Begin(Bake{ChangeID: change, Stage: stage, Service: c.Service, Scope: st.Scope.Union(c.Scope), Units: st.Units,
+			Not: c.notFair(stage), From: at, To: at.Add(d)})
+	}
+}
+
+// notFair lists what is no fair comparison for a stage: what it replaces, and what other stages have reached.
+func (c *replayed) notFair(stage int) []string {
+	out := slices.Clone(c.stages[stage].Replaces)
+	for n, st := range c.stages {
+		if n != stage && !st.StartedAt.IsZero() {
+			out = slices.Concat(out, st.Units, st.Replaces, st.Scope.Store)
+		}
+	}
+	return out
+}
+
+func join(a, b []string) []string {
+	for _, v := range b {
+		if !slices.Contains(a, v) {
+			a = append(a, v)
+		}
+	}
+	return a
+}
