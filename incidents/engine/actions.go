@@ -229,6 +229,9 @@ func (e *Engine) judge(inc *incident, in Action, now time.Time) error {
 	learn(e.priors, kind, in.Confirmed, 1)
 	e.out.Put = append(e.out.Put, ops.Encode("prior", string(kind), e.priors[kind]))
 	if in.Confirmed {
+		if old, known := e.changes.Change(inc.Confirmed); known {
+			e.unlearn(inc, inc.Confirmed, old.Kind)
+		}
 		inc.Confirmed = in.Change
 		e.event(inc, now, "suspect_confirmed", "suspect", in.Who.Name, in.Who.Name+" confirmed "+title+" as the cause"+with(in.Note), map[string]any{"change_id": in.Change, "note": in.Note})
 		e.located(inc, now, in.Who.Name, in.Who.Name+" confirmed "+in.Change, "located "+ops.Since(now.Sub(inc.OnsetAt.Time))+" after the onset: "+title)

@@ -26,14 +26,15 @@ type Affected struct{ Stores, Devices int }
 
 // Engine is the state of all incidents. It is not safe for concurrent use.
 type Engine struct {
-	cfg     Config
-	hooks   Hooks
-	catalog *ops.Catalog
-	graph   *suspects.Graph
-	good    map[[2]string]string // service and indicator → direction, where the catalog states it
-	samples *series.Buffer
-	changes *suspects.Index
-	priors  suspects.Priors
+	cfg      Config
+	hooks    Hooks
+	catalog  *ops.Catalog
+	graph    *suspects.Graph
+	good     map[[2]string]string // service and indicator → direction, where the catalog states it
+	samples  *series.Buffer
+	ordering []string // services that measure orders
+	changes  *suspects.Index
+	priors   suspects.Priors
 
 	incidents map[string]*incident
 	active    []*incident // in the order of opening
@@ -62,6 +63,9 @@ func New(cfg Config, cat *ops.Catalog, hooks Hooks) *Engine {
 	for _, s := range cat.Services {
 		for _, i := range s.Indicators {
 			e.good[[2]string{s.Name, i.Name}] = i.Direction()
+			if i.Name == ordersIndicator {
+				e.ordering = append(e.ordering, s.Name)
+			}
 		}
 	}
 	return e
@@ -202,4 +206,17 @@ func (e *Engine) flush(now time.Time) {
 		e.out.Put = append(e.out.Put, a.record())
 	}
 	e.touched, e.touchedAlerts = e.touched[:0], e.touchedAlerts[:0]
+	e.keepPut()
+}
+
+// keepPut drops the deletes of what the same step writes again: a mutation has no order between the two.
+func (e *Engine) keepPut() {
+	if len(e.out.Delete) == 0 {
+		return
+	}
+	put := make(map[[2]string]bool, len(e.out.Put))
+	for _, r := range e.out.Put {
+		put[[2]string{r.Kind, r.ID}] = true
+	}
+	e.out.Delete = slices.DeleteFunc(e.out.Delete, func(r ops.Record) bool { return put[[2]string{r.Kind, r.ID}] })
 }

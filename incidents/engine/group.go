@@ -178,12 +178,15 @@ func (e *Engine) stormOf(s sight, now time.Time) (*incident, tie) {
 			if n++; first == nil {
 				first = inc
 			}
+			if inc.Storm {
+				n += stormSize
+			}
 		}
 	}
 	if n < stormSize {
 		return nil, tie{}
 	}
-	return first, tie{strength: storm, reason: fmt.Sprintf("%s fires in many places within %s: %d incidents have it already", s.name, ops.Duration(e.cfg.Window), n)}
+	return first, tie{strength: storm, reason: fmt.Sprintf("%s fires in many places within %s", s.name, ops.Duration(e.cfg.Window))}
 }
 
 // reopening finds the incident, resolved a short while ago, that had this alert.

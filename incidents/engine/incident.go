@@ -30,7 +30,8 @@ type incident struct {
 
 // Extra is what the engine keeps of an incident beyond what people see; it is stored with it.
 type Extra struct {
-	Root       string            `json:"root,omitempty"` // fingerprint of the alert that explains the others
+	BaseTitle  string            `json:"base_title,omitempty"` // the title without what is counted
+	Root       string            `json:"root,omitempty"`       // fingerprint of the alert that explains the others
 	RootLabels map[string]string `json:"root_labels,omitempty"`
 	JoinedAt   ops.Time          `json:"joined_at"`            // when it last took an alert in
 	QuietSince ops.Time          `json:"quiet_since"`          // when its last alert was resolved; zero while one fires
@@ -45,6 +46,7 @@ type Extra struct {
 	Confirmed  string            `json:"confirmed,omitempty"`   // the change that people confirmed
 	Taken      int               `json:"taken"`                 // alerts taken in, those no longer listed included
 	Declared   bool              `json:"declared,omitempty"`    // by a person
+	Storm      bool              `json:"storm,omitempty"`       // it gathered incidents that only resembled each other
 	Late       [3]bool           `json:"late,omitempty"`        // legs that passed their target, already told
 }
 
@@ -106,6 +108,14 @@ func (inc *incident) setRoot(s sight, g *suspects.Graph) {
 	}
 }
 
+// retitle names inc after the alert that explains the others, and how many more stores it has come to.
+func (inc *incident) retitle() {
+	inc.Title = inc.BaseTitle
+	if n := len(inc.Scope.Store) - 1; n > 0 && inc.rootSight.store != "" {
+		inc.Title += " and " + count(n, "more store", "more stores")
+	}
+}
+
 // services lists those that show the symptom: the root's first, then the others that fire, by name.
 func (inc *incident) services() []string {
 	var rest []string
@@ -125,7 +135,8 @@ func (e *Engine) newIncident(title string, now time.Time) *incident {
 	inc := &incident{number: e.nextID, members: map[string]*alert{}}
 	inc.ID = "INC-" + strconv.Itoa(e.nextID)
 	e.nextID++
-	inc.Title, inc.State = clip(title, 200), ops.IncidentOpen
+	inc.BaseTitle, inc.State = clip(title, MaxTitle), ops.IncidentOpen
+	inc.retitle()
 	inc.OnsetAt, inc.DetectedAt = ops.At(now), ops.At(now)
 	inc.NoChange, inc.Suspects, inc.Roles = 1, []ops.Suspect{}, map[string]string{}
 	inc.Severity = ops.P4

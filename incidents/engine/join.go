@@ -40,8 +40,11 @@ func (e *Engine) join(inc *incident, al *alert, s sight, t tie, now time.Time) {
 	e.event(inc, now, "alert_added", "system", "", fmt.Sprintf("took in %s: %s", clip(al.Summary(), 200), t.reason),
 		map[string]any{"alert": al.Name(), "fingerprint": al.Fingerprint, "reason": t.reason, "summary": clip(al.Summary(), 200)})
 	e.unrecover(inc, now)
-	if t.lead {
+	switch {
+	case t.lead:
 		e.lead(inc, al, s, now)
+	case t.strength == storm:
+		e.gather(inc, t.reason, now)
 	}
 	e.judgeSeverity(inc, now, false)
 	inc.rankDue = true
@@ -57,6 +60,7 @@ func (e *Engine) attach(inc *incident, al *alert, s sight, now time.Time) {
 	inc.Taken++
 	inc.Scope = e.widen(inc.Scope, s)
 	inc.JoinedAt, inc.QuietSince = ops.At(now), ops.Time{}
+	inc.retitle()
 	e.prune(inc)
 	e.touchAlert(al)
 	e.touch(inc)
@@ -105,7 +109,8 @@ func (e *Engine) prune(inc *incident) {
 func (e *Engine) lead(inc *incident, al *alert, s sight, now time.Time) {
 	inc.Root, inc.RootLabels = al.Fingerprint, al.Labels
 	inc.setRoot(s, e.graph)
-	inc.Title = clip(al.Summary(), 200)
+	inc.BaseTitle = clip(al.Summary(), MaxTitle)
+	inc.retitle()
 	e.findOnset(inc, al.StartsAt.Time, now)
 	for _, other := range slices.Clone(e.active) {
 		if other == inc || other.Declared || now.Sub(other.DetectedAt.Time) > 3*e.cfg.Window || other.rootSight == inc.rootSight {
@@ -113,6 +118,16 @@ func (e *Engine) lead(inc *incident, al *alert, s sight, now time.Time) {
 		}
 		if t, ok := e.rootTie(inc, other); ok {
 			e.merge(other, inc, now, "", t.reason)
+		}
+	}
+}
+
+// gather merges the incidents of a storm into the oldest.
+func (e *Engine) gather(inc *incident, reason string, now time.Time) {
+	inc.Storm = true
+	for _, other := range slices.Clone(e.active) {
+		if other != inc && !other.Declared && other.rootSight.name == inc.rootSight.name && other.rootSight.class() == inc.rootSight.class() && now.Sub(other.JoinedAt.Time) <= e.cfg.Window {
+			e.merge(other, inc, now, "", reason)
 		}
 	}
 }
@@ -151,6 +166,7 @@ func (e *Engine) merge(from, into *incident, now time.Time, actor, reason string
 		into.Scope = e.widen(into.Scope, e.sightOf(a.Alert))
 		e.touchAlert(a)
 	}
+	into.retitle()
 	if from.OnsetAt.Before(into.OnsetAt.Time) {
 		into.OnsetAt, into.OnsetBy, into.OnsetFrom = from.OnsetAt, from.OnsetBy, from.OnsetFrom
 	}

@@ -92,14 +92,22 @@ func (e *Engine) tellRanking(inc *incident, before string, now time.Time) {
 		return
 	}
 	inc.toldP = first.Probability
-	text := fmt.Sprintf("first suspect: %s, %s (%.0f %%)", first.ChangeID, first.Title, 100*first.Probability)
+	text := fmt.Sprintf("first suspect: %s, %s (%s)", first.ChangeID, first.Title, percent(first.Probability))
 	if len(first.Reasons) > 0 {
 		text += ": " + first.Reasons[0].Text
 	}
 	if inc.NoChange > first.Probability {
-		text = fmt.Sprintf("probably no change did it (%.0f %%); %s", 100*inc.NoChange, text)
+		text = fmt.Sprintf("probably no change did it (%s); %s", percent(inc.NoChange), text)
 	}
 	e.event(inc, now, "suspects_ranked", "suspect", "", text, map[string]any{"change_id": first.ChangeID, "probability": first.Probability, "no_change": inc.NoChange, "quiet": quiet})
+}
+
+// percent writes a probability; nothing is ever quite certain.
+func percent(p float64) string {
+	if p > 0.99 {
+		return "over 99 %"
+	}
+	return fmt.Sprintf("%.0f %%", 100*p)
 }
 
 func (e *Engine) fillPlans(inc *incident) {

@@ -3,10 +3,12 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"goc/incidents/series"
 	"goc/ops"
 )
 
@@ -17,6 +19,7 @@ type SeverityRule struct {
 	Core       bool         `yaml:"core,omitempty"`       // a core service is failing
 	Everywhere bool         `yaml:"everywhere,omitempty"` // no alert says that only some stores are affected
 	Services   bool         `yaml:"services,omitempty"`   // some service is failing
+	Places     bool         `yaml:"places,omitempty"`     // whole stores, cities or networks are in trouble
 	Stores     int          `yaml:"stores,omitempty"`     // at least so many stores are affected
 	Share      float64      `yaml:"share,omitempty"`      // at least this share of all stores, 0 to 1
 	Devices    int          `yaml:"devices,omitempty"`    // at least so many devices
@@ -28,8 +31,10 @@ type SeverityRule struct {
 func DefaultSeverity() []SeverityRule {
 	return []SeverityRule{
 		{Severity: ops.P4, Labels: []string{"info", "none"}},
-		{Severity: ops.P1, Stores: 20},
-		{Severity: ops.P1, Share: 0.3, Stores: 3},
+		{Severity: ops.P1, Places: true, Stores: 20},
+		{Severity: ops.P1, Places: true, Share: 0.3, Stores: 3},
+		{Severity: ops.P1, Core: true, Stores: 20},
+		{Severity: ops.P1, Core: true, Share: 0.3, Stores: 3},
 		{Severity: ops.P1, Core: true, Tiers: []string{"T0"}, Everywhere: true, Labels: []string{"critical", "page"}},
 		{Severity: ops.P2, Core: true},
 		{Severity: ops.P2, Tiers: []string{"T0", "T1"}},
@@ -50,6 +55,7 @@ type facts struct {
 	voice           int
 	label           string
 	everywhere      bool
+	places          bool
 }
 
 // labelOrder is how bad the usual values of the label severity are.
@@ -61,7 +67,11 @@ func (e *Engine) factsOf(inc *incident) facts {
 	if inc.rootSight.class() == aboutPlace && inc.rootSight.store == "" && len(e.catalog.Stores) > 0 {
 		f.stores = max(f.stores, e.storesUnder(inc.rootSight))
 	}
-	for _, name := range inc.Scope.Service {
+	f.places = inc.rootSight.class() == aboutPlace
+	for _, name := range inc.services() {
+		if inc.rootSight.class() != aboutService {
+			break // what fails in a dark store says nothing of the service
+		}
 		s, known := e.catalog.Service(name)
 		if !known {
 			s = ops.Service{Name: name}
@@ -101,7 +111,7 @@ func (e *Engine) storesUnder(s sight) int {
 // for a while. What a person set stays.
 func (e *Engine) judgeSeverity(inc *incident, now time.Time, first bool) {
 	f := e.factsOf(inc)
-	e.setImpact(inc, f)
+	e.setImpact(inc, f, now)
 	want, evidence := e.severityOf(f)
 	switch {
 	case inc.SeverityBy != "":
@@ -119,15 +129,51 @@ func (e *Engine) judgeSeverity(inc *incident, now time.Time, first bool) {
 }
 
 // setImpact keeps the greatest numbers: an impact that shrinks is told by the recovery.
-func (e *Engine) setImpact(inc *incident, f facts) {
+func (e *Engine) setImpact(inc *incident, f facts, now time.Time) {
 	before := inc.Impact
 	inc.Impact.Stores, inc.Impact.Devices = max(before.Stores, f.stores), max(before.Devices, f.devices)
 	inc.Impact.Voice = max(before.Voice, f.voice)
 	inc.Impact.Services = inc.Scope.Service
+	if lost := e.ordersLost(inc, now); lost < before.OrdersPerMin {
+		inc.Impact.OrdersPerMin = lost
+	}
 	inc.Impact.Evidence = f.sentence()
-	if inc.Impact.Evidence != before.Evidence {
+	if inc.Impact.Evidence != before.Evidence || math.Abs(inc.Impact.OrdersPerMin-before.OrdersPerMin) > 1 {
 		e.touch(inc)
 	}
+}
+
+// ordersIndicator is the indicator that says how many orders come in.
+const ordersIndicator = "orders_per_min"
+
+// ordersLost is how many orders a minute come in now against before the onset, in the incident's stores where it names
+// some; 0 when nothing measures it or none are lost.
+func (e *Engine) ordersLost(inc *incident, now time.Time) float64 {
+	if !inc.RecoveredAt.IsZero() {
+		return 0
+	}
+	sum := 0.0
+	for _, name := range e.ordering {
+		for _, s := range e.samples.OfService(name) {
+			if s.Indicator != ordersIndicator || len(inc.Scope.Store) > 0 && !slices.Contains(inc.Scope.Store, s.Store) {
+				continue
+			}
+			before, okBefore := mean(s.Between(inc.OnsetAt.Add(-10*time.Minute), inc.OnsetAt.Add(-10*time.Second)))
+			after, okAfter := mean(s.Between(now.Add(-20*time.Second), now.Add(time.Second)))
+			if okBefore && okAfter {
+				sum += after - before
+			}
+		}
+	}
+	return min(0, math.Round(sum*10)/10)
+}
+
+func mean(points []series.Point) (float64, bool) {
+	sum := 0.0
+	for _, p := range points {
+		sum += p.Value
+	}
+	return sum / float64(max(1, len(points))), len(points) > 0
 }
 
 func (e *Engine) changeSeverity(inc *incident, want ops.Severity, evidence, how string, now time.Time) {
@@ -161,6 +207,7 @@ func (r SeverityRule) holds(f facts) (string, bool) {
 	ok := check(r.Core, core >= 0, f.name(core)+" is a core service") &&
 		check(len(r.Tiers) > 0, tier >= 0, f.name(tier)+" is of tier "+f.tier(tier)) &&
 		check(r.Everywhere, f.everywhere, "no store is spared") &&
+		check(r.Places, f.places, "whole stores are in trouble") &&
 		check(r.Services, len(f.services) > 0, f.name(0)+" is failing") &&
 		check(r.Stores > 0, f.stores >= r.Stores, count(f.stores, "store is affected", "stores are affected")) &&
 		check(r.Share > 0, share >= r.Share, fmt.Sprintf("that is %.0f %% of the chain", 100*share)) &&

@@ -146,10 +146,14 @@ func (c *comparison) suffering() float64 {
 // window is the time over which treated and untreated are compared.
 type window struct{ before, from, to time.Time }
 
-// windowOf starts shortly before the onset, or when the change's first target was ready if that was later: a gap that
-// was there long before the onset did not make it.
+// windowOf starts a little before the onset, or when the change's first target was ready if that was later: a gap that
+// was there long before the onset did not make it. An onset that no signal showed is known less exactly.
 func windowOf(k Case, x exposure, now time.Time) window {
-	from := k.Onset.Add(-5 * time.Minute)
+	slack := 2 * time.Minute
+	if k.OnsetBy > 0 {
+		slack = k.OnsetBy
+	}
+	from := k.Onset.Add(-slack)
 	if x.first.After(from) {
 		from = x.first
 	}
