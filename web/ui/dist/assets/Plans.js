@@ -1,1 +1,1 @@
-import{F as e,G as t,N as n,P as r,Q as i,V as a,Z as o,p as s}from"./index.js";var c=e(`<p> </p>`);function l(e,l){i(l,!0);var u=c(),d=t(u,!0);a(e=>n(d,e),[()=>s(`screen.lost`)]),r(e,u),o()}export{l as default};
+import{At as e,C as t,St as n,ct as r,dt as i,jt as a,lt as o,vt as s}from"./index.js";var c=i(`<p> </p>`);function l(i,l){a(l,!0);var u=c(),d=n(u,!0);s(e=>r(d,e),[()=>t(`screen.lost`)]),o(i,u),e()}export{l as default};

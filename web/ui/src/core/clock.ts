@@ -59,29 +59,32 @@ export function clockRuns(incident: Incident): boolean {
   return !incident.recovered_at && !incident.resolved_at;
 }
 
+/** Milliseconds a second by which the best sample loses, so that a browser's clock that runs fast is followed. */
+const DRIFT = 2;
+
 /**
- * The server's time from the browser's clock: the offset of the answer that was quickest is kept, because its
- * uncertainty is the smallest, and given up slowly so that a clock that was set does not mislead for ever.
+ * The server's time from the browser's clock. What the server stamps is older than its arrival by an unknown way, so
+ * each stamp is a lower bound of the server's time; the highest bound is the nearest to the truth.
  */
 export class ServerClock {
-  private offset = 0;
-  private best = Infinity;
+  private offset = NaN;
   private measured = 0;
 
   constructor(private readonly local: () => number = Date.now) {}
 
-  /** Takes the server's time in an answer that was asked for at sent and had come at received (browser's time). */
-  sample(serverMs: number, sent: number, received: number): void {
+  /** Takes a stamp of the server's that has just arrived. */
+  sample(serverMs: number): void {
     if (Number.isNaN(serverMs)) return;
-    const rtt = Math.max(0, received - sent);
-    const aged = this.best + (received - this.measured) / 200; // 5 ms a second
-    if (rtt > aged) return;
-    this.best = rtt;
-    this.measured = received;
-    this.offset = serverMs - (sent + received) / 2;
+    const now = this.local();
+    const bound = serverMs - now;
+    const kept = this.offset - ((now - this.measured) / 1000) * DRIFT;
+    if (Number.isNaN(this.offset) || bound > kept) {
+      this.offset = bound;
+      this.measured = now;
+    }
   }
 
   now(): number {
-    return this.local() + this.offset;
+    return this.local() + (Number.isNaN(this.offset) ? 0 : this.offset);
   }
 }

@@ -4,7 +4,8 @@ export interface Freshness {
   ageMs: number;
 }
 
-export const STALE_MS = 7_000;
+/** The server says the situation at least every five seconds. */
+export const STALE_MS = 8_000;
 /** A socket that has just closed is stale before it counts as lost: a reload of the server is no drama. */
 export const LOST_MS = 3_000;
 

@@ -46,9 +46,13 @@ export class IncidentRoom {
     if (incident.id === this.id) this.raw = incident;
   }
 
-  /** Reloads when something happened that may concern this incident. */
+  /** Takes what an event says of this incident, and reloads the rest. */
   hear(frame: LiveFrame): void {
-    if (frame.topic !== 'fleet') this.refresh();
+    if (frame.topic !== `incident:${this.id}`) return;
+    const now = (frame.data as { incident?: unknown } | null)?.incident;
+    if (isIncident(now)) this.take(now);
+    this.changed();
+    this.refresh();
   }
 
   /** Shows the note at once; it goes again when the server refuses it. */
@@ -92,6 +96,10 @@ export class IncidentRoom {
     const answer = await this.api.get<List<Event>>(`/events?subject=${this.id}&since=${since}&limit=1000`);
     this.events = [...this.events, ...(answer.items ?? []).filter((e) => e.seq > since)];
   }
+}
+
+function isIncident(v: unknown): v is Incident {
+  return typeof v === 'object' && v !== null && 'clock' in v && 'state' in v;
 }
 
 /** Entries in the order in which they happened. */

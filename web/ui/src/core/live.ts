@@ -3,13 +3,12 @@ import { decodeFleetFrame, type FleetFrame } from './frames';
 /** A text frame of GET /api/v1/live. */
 export interface LiveFrame {
   seq: number;
-  at?: string;
+  at?: string | null;
   topic: string;
   type: string;
   name?: string;
   subject?: string;
-  /** The seq of the event before this one among those that the subscription selects, where the server says it. */
-  prev?: number;
+  actor?: string;
   data?: unknown;
 }
 
@@ -36,6 +35,9 @@ export interface LiveOptions {
   clearTimer?: (id: unknown) => void;
 }
 
+/** Topics that say what is, again and again, and not what happened. */
+const stateTopics = new Set(['situation', 'fleet']);
+
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
 
@@ -45,12 +47,18 @@ export function backoff(attempt: number, random: () => number): number {
   return Math.round(ceiling * (0.5 + random() / 2));
 }
 
-/** The live feed: keeps one socket open, resumes after the last seq that it saw, and notices what it missed. */
+/**
+ * The live feed: keeps one socket open, resumes after the last event that it saw, and notices what it missed. The server
+ * says events in order, each once a topic; where a listener was too slow it says a snapshot of the topic instead.
+ */
 export class Live {
-  /** The last seq seen; the server is asked for what came after it. */
+  /** The last event that is known to have been told; the server is asked for what came after it. */
   seq = 0;
   private socket: SocketLike | null = null;
   private topics: string[] = [];
+  private asked = new Set<string>();
+  private toldOf = new Map<string, number>(); // the last event's seq, by topic
+  private whole = new Set<string>(); // topics whose first snapshot on this socket has come
   private attempt = 0;
   private timer: unknown;
   private stopped = true;
@@ -72,9 +80,8 @@ export class Live {
 
   /** Replaces the topics; on an open socket at once. */
   subscribe(topics: string[]): void {
-    if (topics.join() === this.topics.join()) return;
-    this.topics = [...topics];
-    if (this.open) this.sayHello();
+    this.topics = [...new Set(topics)];
+    if (this.open) this.ask();
   }
 
   /** Tries at once instead of waiting, for example when the network is back. */
@@ -98,7 +105,9 @@ export class Live {
     this.socket = socket;
     socket.onopen = () => {
       this.open = true;
-      this.sayHello();
+      this.asked.clear();
+      this.whole.clear();
+      this.ask();
       this.options.onOpen();
     };
     socket.onmessage = (e) => this.receive(e.data);
@@ -109,10 +118,17 @@ export class Live {
     };
   }
 
-  private sayHello(): void {
-    const hello: { subscribe: string[]; since?: number } = { subscribe: this.topics };
-    if (this.seq > 0) hello.since = this.seq;
-    this.socket?.send(JSON.stringify(hello));
+  /** Tells the server which topics are wanted that it does not know of, and which no longer are. */
+  private ask(): void {
+    const subscribe = this.topics.filter((t) => !this.asked.has(t));
+    const unsubscribe = [...this.asked].filter((t) => !this.topics.includes(t));
+    if (subscribe.length + unsubscribe.length === 0) return;
+    const message: { subscribe: string[]; unsubscribe?: string[]; since?: number } = { subscribe };
+    if (unsubscribe.length > 0) message.unsubscribe = unsubscribe;
+    if (this.seq > 0) message.since = this.seq;
+    this.asked = new Set(this.topics);
+    for (const t of unsubscribe) this.whole.delete(t);
+    this.socket?.send(JSON.stringify(message));
   }
 
   private receive(data: unknown): void {
@@ -134,16 +150,33 @@ export class Live {
 
   private accept(frame: LiveFrame): void {
     if (frame.type === 'event') {
-      if (frame.seq <= this.seq) return; // told before, after a resume
-      const missed = this.seq > 0 && frame.prev !== undefined && frame.prev > this.seq;
-      this.seq = frame.seq;
+      if (frame.seq <= (this.toldOf.get(frame.topic) ?? 0)) return; // told before, after a resume
+      this.toldOf.set(frame.topic, frame.seq);
+      this.seq = Math.max(this.seq, frame.seq);
       this.options.onFrame(frame);
-      if (missed) this.options.onGap();
       return;
     }
-    // A snapshot stands for everything up to its seq; a smaller one means that the server began anew.
-    if (frame.type === 'snapshot' && frame.seq > 0) this.seq = frame.seq;
+    if (frame.type === 'snapshot') this.takeSnapshot(frame);
     this.options.onFrame(frame);
+  }
+
+  /** A snapshot is what a topic starts with. One where events were due, or one from before what is known, is a gap. */
+  private takeSnapshot(frame: LiveFrame): void {
+    const again = frame.seq < this.seq && frame.seq < this.lowest(); // the server has begun anew
+    const cutOff = !stateTopics.has(frame.topic) && this.whole.has(frame.topic);
+    this.whole.add(frame.topic);
+    if (again) {
+      this.toldOf.clear();
+      this.seq = frame.seq;
+    } else if (this.seq === 0 || !stateTopics.has(frame.topic)) {
+      this.seq = Math.max(this.seq, frame.seq);
+    }
+    if (again || cutOff) this.options.onGap();
+  }
+
+  /** The lowest seq that a snapshot of the same history may have: a little behind, because it is built beside the events. */
+  private lowest(): number {
+    return this.seq - 1000;
   }
 
   private closed(): void {

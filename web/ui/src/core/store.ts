@@ -7,7 +7,7 @@ import { IncidentRoom } from './incident';
 import { Live, type LiveFrame, type SocketLike } from './live';
 import { Optimistic } from './optimistic';
 import { Refresher } from './refresher';
-import type { Event, Incident, Principal, Run, Situation } from './types';
+import type { Incident, Principal, Situation } from './types';
 
 /** A short message to the person; it says what happened to something that they did. */
 export interface Notice {
@@ -22,9 +22,8 @@ export interface StoreOptions {
   now?: () => number;
 }
 
-const QUIET_MS = 3_000;
+const QUIET_MS = 6_500;
 const DEAD_MS = 20_000;
-const RECENT = 60;
 
 /** All that the screens show, kept live. It knows no framework: whoever paints subscribes. */
 export class Store extends Emitter {
@@ -43,6 +42,7 @@ export class Store extends Emitter {
   /** Frames by topic, for screens that reload when theirs moves. */
   private topicListeners = new Set<(frame: LiveFrame) => void>();
   private readonly refresh: Refresher;
+  private screenTopics: string[] = [];
   private readonly now: () => number;
   private nextNotice = 1;
   private beat: ReturnType<typeof setInterval> | undefined;
@@ -76,10 +76,10 @@ export class Store extends Emitter {
     });
   }
 
-  /** Loads the first snapshot, then goes live. */
+  /** Goes live; the feed's first word is the situation. */
   start(): void {
-    this.refresh.soon();
     void this.whoami();
+    this.refresh.soon();
     this.live.subscribe(this.topics());
     this.live.start();
     this.beat = setInterval(() => this.watch(), 1000);
@@ -99,6 +99,12 @@ export class Store extends Emitter {
     this.room?.refresh();
     this.live.subscribe(this.topics());
     this.changed();
+  }
+
+  /** The topics whose events the screen reloads for, beside the situation. */
+  watchTopics(topics: string[]): void {
+    this.screenTopics = topics;
+    this.live.subscribe(this.topics());
   }
 
   /** Incidents that still need people, worst first, with what was asked for laid over them. */
@@ -158,13 +164,6 @@ export class Store extends Emitter {
     this.changed();
   }
 
-  takeRun(run: Run): void {
-    if (!this.situation) return;
-    const runs = (this.situation.runs ?? []).filter((r) => r.id !== run.id);
-    this.situation = { ...this.situation, runs: [run, ...runs] };
-    this.changed();
-  }
-
   notify(tone: Notice['tone'], text: string): void {
     const id = this.nextNotice++;
     this.notices = [...this.notices.slice(-3), { id, tone, text }];
@@ -181,11 +180,11 @@ export class Store extends Emitter {
   resync(): void {
     this.refresh.soon();
     this.room?.refresh();
-    this.fleet.load().catch(() => {});
+    if (this.fleet.layout >= 0) this.fleet.load().catch(() => {});
   }
 
   private topics(): string[] {
-    return ['situation', 'fleet', 'changes', 'plans', 'drills', ...(this.room ? [`incident:${this.room.id}`] : [])];
+    return ['situation', ...this.screenTopics, ...(this.room ? [`incident:${this.room.id}`] : [])];
   }
 
   private async whoami(): Promise<void> {
@@ -204,45 +203,30 @@ export class Store extends Emitter {
   }
 
   private async load(): Promise<void> {
-    const sent = this.now();
     try {
-      this.takeSituation(await this.api.get<Situation>('/situation'), sent);
+      this.takeSituation(await this.api.get<Situation>('/situation'));
     } catch (e) {
       this.loadError = e instanceof Problem ? e : new Problem(0, String(e));
       this.changed();
     }
   }
 
-  private takeSituation(s: Situation, sent?: number): void {
-    if (sent !== undefined) this.clock.sample(Date.parse(s.at ?? ''), sent, this.now());
-    if (this.situation && s.seq < this.situation.seq && s.version === this.situation.version) return;
-    this.situation = s;
+  private takeSituation(s: Situation): void {
+    this.clock.sample(Date.parse(s.at ?? ''));
+    this.connection.heard();
     this.loadError = null;
     this.needLogin = false;
-    this.connection.heard();
+    if (this.situation && this.situation.version === s.version && (s.at ?? '') < (this.situation.at ?? '')) return;
+    this.situation = s;
     this.changed();
   }
 
   private takeFrame(frame: LiveFrame): void {
     this.connection.heard();
-    if (frame.type === 'snapshot') {
-      if (frame.topic === 'situation' && isSituation(frame.data)) this.takeSituation(frame.data);
-      else this.refresh.soon();
-      return;
-    }
+    if (frame.type === 'snapshot' && frame.topic === 'situation' && isSituation(frame.data)) this.takeSituation(frame.data);
     if (frame.type !== 'event') return;
-    this.addRecent(frame);
     for (const fn of this.topicListeners) fn(frame);
-    this.refresh.soon();
     this.room?.hear(frame);
-  }
-
-  private addRecent(frame: LiveFrame): void {
-    const s = this.situation;
-    const event = eventOf(frame);
-    if (!s || !event.text || (s.recent ?? []).some((e) => e.seq === event.seq)) return;
-    this.situation = { ...s, recent: [event, ...(s.recent ?? [])].slice(0, RECENT) };
-    this.changed();
   }
 
   /** Once a second: asks when nothing came by itself, so that the age on the screen is the truth. */
@@ -255,22 +239,6 @@ export class Store extends Emitter {
 
 function isSituation(data: unknown): data is Situation {
   return typeof data === 'object' && data !== null && 'counts' in data && 'incidents' in data;
-}
-
-/** An event frame as an event: its data may be the event itself or only the event's own data. */
-export function eventOf(frame: LiveFrame): Event {
-  const data = (frame.data ?? {}) as Record<string, unknown>;
-  const inner = (typeof data.data === 'object' && data.data !== null ? data.data : data) as Record<string, unknown>;
-  return {
-    seq: frame.seq,
-    at: frame.at ?? null,
-    name: frame.name ?? String(data.name ?? ''),
-    topic: String(data.topic ?? frame.topic),
-    subject: String(frame.subject ?? data.subject ?? ''),
-    actor: String(data.actor ?? ''),
-    text: String(data.text ?? inner.text ?? ''),
-    data: inner,
-  };
 }
 
 /** Why something failed, in a sentence with what to do about it. */

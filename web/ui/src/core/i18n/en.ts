@@ -21,6 +21,7 @@ export const en = {
   'strip.label': 'Status',
   'strip.all': 'All stores',
   'strip.freeze': 'FREEZE until {until}',
+  'strip.freezeShort': 'FREEZE',
   'strip.freezeNext': 'freeze {from}',
   'strip.oncall': 'On call',
   'strip.nobody': 'nobody',

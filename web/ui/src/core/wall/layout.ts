@@ -48,10 +48,10 @@ function byCity(stores: WallStore[]): Group[] {
     if (list) list.push(s);
     else groups.set(city, [s]);
   }
-  // The largest city first; the order never depends on what is wrong, so that places stay where people know them.
+  // The largest city first, else in the catalog's order; it never depends on what is wrong, so that places stay where people know them.
   return [...groups]
     .map(([city, list]) => ({ city, stores: list }))
-    .sort((a, b) => b.stores.length - a.stores.length || a.city.localeCompare(b.city));
+    .sort((a, b) => b.stores.length - a.stores.length );
 }
 
 interface Measures {
@@ -145,11 +145,11 @@ function tryPitch(groups: Group[], width: number, height: number, m: Measures): 
  */
 export function layoutWall(stores: WallStore[], width: number, height: number, scale = 1): WallLayout {
   const groups = byCity(stores);
-  const largestPitch = Math.round(30 * scale);
-  for (let pitch = largestPitch; pitch >= 2; pitch--) {
-    for (const named of [true, false]) {
+  // Names are worth smaller cells; where they do not fit, cells alone.
+  for (const named of [true, false]) {
+    for (let pitch = Math.round(30 * scale); pitch >= 2; pitch--) {
       const m = measures(pitch, scale, named);
-      if (named && m.storeLabel === 0) continue;
+      if (named && m.storeLabel === 0) break;
       const cities = tryPitch(groups, width, height, m);
       if (cities) return finish(cities, stores, width, height, m);
     }

@@ -11,7 +11,7 @@ type Data = Readonly<Record<string, unknown>>;
 const word = (prefix: string, v: unknown) => wordOf(zh, prefix, String(v ?? ''));
 const s = (v: unknown) => (typeof v === 'string' || typeof v === 'number' ? String(v) : '');
 const who = (l: Line) => (l.actor && l.actor !== 'goc' ? l.actor : '系统');
-const after = (v: string, colon = ':') => (v ? colon + v : '');
+const after = (v: string, colon = '：') => (v ? colon + v : '');
 const record = (v: unknown): Data => (typeof v === 'object' && v !== null ? (v as Data) : {});
 
 type Template = (d: Data, l: Line) => string | null;
@@ -28,12 +28,12 @@ function ranked(d: Data): string | null {
   const first = record(Array.isArray(d.suspects) ? d.suspects[0] : (d.first ?? d));
   const id = s(first.change_id) || s(d.change_id);
   const p = first.probability ?? d.probability;
-  if (!id) return d.no_change !== undefined ? '嫌疑排序:目前没有变更能解释' : null;
-  return `首要嫌疑 ${id}${typeof p === 'number' ? `,概率 ${percentText(p)}` : ''}${after(s(first.title))}`;
+  if (!id) return d.no_change !== undefined ? '嫌疑排序：目前没有变更能解释' : null;
+  return `首要嫌疑 ${id}${typeof p === 'number' ? `，概率 ${percentText(p)}` : ''}${after(s(first.title))}`;
 }
 
 function planProgress(d: Data): string | null {
-  const head = `预案 ${s(d.plan)}${s(d.run) ? `(${s(d.run)})` : ''}`;
+  const head = `预案 ${s(d.plan)}${s(d.run) ? `（${s(d.run)}）` : ''}`;
   if (!s(d.plan)) return null;
   if (d.step) return `${head}第 ${s(d.step)}/${s(d.steps)} 步 · ${word('run', d.state)}`;
   return `${head}${word('run', d.state)}`;
@@ -41,7 +41,7 @@ function planProgress(d: Data): string | null {
 
 function run(d: Data): string | null {
   const r = record(d.run);
-  return s(r.plan) ? `预案 ${s(r.plan)} ${word('run', r.state)}${r.incident ? `(${s(r.incident)})` : ''}` : null;
+  return s(r.plan) ? `预案 ${s(r.plan)} ${word('run', r.state)}${r.incident ? `（${s(r.incident)}）` : ''}` : null;
 }
 
 const title = (d: Data) => [s(d.service), s(d.version)].filter(Boolean).join(' ') || s(d.title);
@@ -59,7 +59,7 @@ function gateDecided(d: Data, l: Line): string | null {
   if (!decision) return null;
   const reasons = Array.isArray(d.reasons) ? d.reasons.map(record).filter((r) => r.effect === d.decision) : [];
   const rules = [...new Set(reasons.map((r) => gateRule(s(r.rule))))].filter(Boolean).join('、');
-  return `门禁对 ${s(d.change_id) || l.subject || '变更'}${decision}${rules ? `(${rules})` : ''}`;
+  return `门禁对 ${s(d.change_id) || l.subject || '变更'}${decision}${rules ? `（${rules}）` : ''}`;
 }
 
 function gateRule(rule: string): string {
@@ -79,8 +79,8 @@ function gateRule(rule: string): string {
 function fleetChanged(d: Data): string | null {
   const counts = Object.entries(record(d.counts)).filter(([, n]) => Number(n) > 0);
   if (counts.length === 0) return d.new ? `新设备 ${s(d.new)} 台` : null;
-  const parts = counts.map(([state, n]) => `${s(n)} 台${word('state', state)}`).join(',');
-  return `设备变化:${parts}${d.stores ? `(${s(d.stores)} 家门店)` : ''}`;
+  const parts = counts.map(([state, n]) => `${s(n)} 台${word('state', state)}`).join('，');
+  return `设备变化：${parts}${d.stores ? `（${s(d.stores)} 家门店）` : ''}`;
 }
 
 function scored(d: Data): string {
@@ -90,8 +90,8 @@ function scored(d: Data): string {
 
 const leg = (name: string, zh: string): Template => (d) => {
   const seconds = d.seconds ?? d.elapsed_s;
-  const took = typeof seconds === 'number' ? `,用时 ${lengthText(seconds)}` : '';
-  return `${name}:${zh}${took}`;
+  const took = typeof seconds === 'number' ? `，用时 ${lengthText(seconds)}` : '';
+  return `${name}：${zh}${took}`;
 };
 
 const freezeOf = (d: Data, l: Line) => s(d.name) || s(record(d.freeze).name) || l.subject || '';
@@ -99,10 +99,10 @@ const freezeOf = (d: Data, l: Line) => s(d.name) || s(record(d.freeze).name) || 
 const templates: Record<string, Template> = {
   'incident.opened': (d) => `${s(d.severity)} 故障开始${after(s(d.title))}`,
   'incident.alert_added': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 并入${after(s(d.summary))}` : null),
-  'incident.alert_resolved': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 恢复,仍在告警 ${s(d.firing) || 0} 条` : null),
+  'incident.alert_resolved': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 恢复，仍在告警 ${s(d.firing) || 0} 条` : null),
   'incident.acknowledged': noted('已认领'),
   'incident.mitigated': noted('标记为已止损'),
-  'incident.recovered': () => '指标恢复正常,恢复计时停止',
+  'incident.recovered': () => '指标恢复正常，恢复计时停止',
   'incident.resolved': noted('解决了故障'),
   'incident.reopened': noted('重新打开故障'),
   'incident.severity_changed': severityChanged,
@@ -117,8 +117,8 @@ const templates: Record<string, Template> = {
   'incident.suspect_confirmed': (d, l) => (s(d.change_id) ? `${who(l)}确认就是 ${s(d.change_id)}` : null),
   'incident.suspect_rejected': (d, l) => (s(d.change_id) ? `${who(l)}排除了 ${s(d.change_id)}` : null),
   'incident.plan_progress': planProgress,
-  'alert.firing': (d) => (s(record(d.labels).alertname) ? `告警触发:${s(record(d.labels).alertname)}` : null),
-  'alert.resolved': (d) => (s(record(d.labels).alertname) ? `告警恢复:${s(record(d.labels).alertname)}` : null),
+  'alert.firing': (d) => (s(record(d.labels).alertname) ? `告警触发：${s(record(d.labels).alertname)}` : null),
+  'alert.resolved': (d) => (s(record(d.labels).alertname) ? `告警恢复：${s(record(d.labels).alertname)}` : null),
   'silence.added': (_, l) => `${who(l)}添加了静默`,
   'silence.expired': () => '静默到期',
   'change.recorded': change(() => '已登记'),
@@ -130,7 +130,7 @@ const templates: Record<string, Template> = {
   'change.finished': change(() => '完成'),
   'change.rolled_back': change(() => '已回滚'),
   'change.aborted': change(() => '中止'),
-  'change.verdict': change((d) => `${stage(d)}观察结论:${word('verdict', d.verdict)}`),
+  'change.verdict': change((d) => `${stage(d)}观察结论：${word('verdict', d.verdict)}`),
   'gate.decided': gateDecided,
   'gate.approved': (d, l) => `${s(record(d.approval).person) || who(l)}批准了 ${l.subject ?? ''}`,
   'gate.overridden': (d, l) => `${s(record(d.override).person) || who(l)}对 ${l.subject ?? ''} 紧急放行`,
@@ -142,7 +142,7 @@ const templates: Record<string, Template> = {
   'run.created': run,
   'run.updated': run,
   'run.finished': run,
-  'drill.started': (_, l) => `演练开始(${who(l)})`,
+  'drill.started': (_, l) => `演练开始（${who(l)}）`,
   'drill.injected': () => '演练故障已注入',
   'drill.detected': leg('演练', '已发现'),
   'drill.located': leg('演练', '已定位'),

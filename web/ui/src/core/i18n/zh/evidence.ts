@@ -34,26 +34,26 @@ export function indicatorValue(indicator: string, v: number): string {
 /** "by X", "calling X" and "of X by store" say from where an indicator was looked at. */
 function view(text: string): string {
   const by = /^by (.+)$/.exec(text);
-  if (by) return by[1] === 'all callers' ? '(全部调用方)' : `(调用方 ${by[1]})`;
+  if (by) return by[1] === 'all callers' ? '（全部调用方）' : `（调用方 ${by[1]}）`;
   const calling = /^calling (.+)$/.exec(text);
-  if (calling) return `(调用 ${calling[1]})`;
+  if (calling) return `（调用 ${calling[1]}）`;
   const of = /^of (.+) by store$/.exec(text);
-  return of ? `(${of[1]},按门店)` : `(${text})`;
+  return of ? `（${of[1]}，按门店）` : `（${text}）`;
 }
 
 const looked = (a: Args) => `${word('indicator', str(a, 'indicator'))}${view(str(a, 'view'))}`;
 
 function prior(a: Args): string {
   const judged = num(a, 'judged');
-  const past = judged > 0 ? `;人工判过 ${judged} 次,其中 ${num(a, 'confirmed')} 次是它` : '';
-  return `多数变更不会出事;这是一次${word('risk', str(a, 'risk'))}风险的${word('kind', str(a, 'kind'))}变更${past}`;
+  const past = judged > 0 ? `；人工判过 ${judged} 次，其中 ${num(a, 'confirmed')} 次是它` : '';
+  return `多数变更不会出事；这是一次${word('risk', str(a, 'risk'))}风险的${word('kind', str(a, 'kind'))}变更${past}`;
 }
 
 function conduct(a: Args): string {
   if (a.overridden === true) return '它以紧急放行上线';
   if (a.unapproved === true) return '它未经门禁放行就上线';
   const stage = num(a, 'stage');
-  return `第 ${stage} 阶段开始时,第 ${stage - 1} 阶段还没观察满 ${lengthText(num(a, 'bake_s'))}`;
+  return `第 ${stage} 阶段开始时，第 ${stage - 1} 阶段还没观察满 ${lengthText(num(a, 'bake_s'))}`;
 }
 
 function time(a: Args): string {
@@ -74,7 +74,7 @@ function distance(a: Args, text: string): string {
   if (a.service === undefined) return '记录里没有把它与症状联系起来的线索';
   const [service, symptom, calls] = [str(a, 'service'), str(a, 'symptom'), num(a, 'calls')];
   if (calls === 0) return `它改动的 ${service} 正是出现症状的服务`;
-  if (calls > 0) return `出现症状的 ${symptom} 依赖 ${service}(相隔 ${calls} 次调用)`;
+  if (calls > 0) return `出现症状的 ${symptom} 依赖 ${service}（相隔 ${calls} 次调用）`;
   return text.includes('only calls') ? `${service} 只是调用出现症状的 ${symptom}` : `${service} 与 ${symptom} 互不调用`;
 }
 
@@ -85,26 +85,26 @@ function fit(a: Args, weight: number): string {
 }
 
 function gap(a: Args, weight: number): string {
-  if (a.computed === false) return '没有指标能区分已变更与未变更的部分,无法对比';
+  if (a.computed === false) return '没有指标能区分已变更与未变更的部分，无法对比';
   const indicator = str(a, 'indicator');
   const value = (key: string) => indicatorValue(indicator, num(a, key));
-  const said = `${looked(a)}:已变更的 ${num(a, 'treated_n')} 个为 ${value('treated')},其余 ${num(a, 'untreated_n')} 个为 ${value('untreated')}`;
-  return weight < 0 ? `已变更的并不比其余更差:${said}` : said;
+  const said = `${looked(a)}：已变更的 ${num(a, 'treated_n')} 个为 ${value('treated')}，其余 ${num(a, 'untreated_n')} 个为 ${value('untreated')}`;
+  return weight < 0 ? `已变更的并不比其余更差：${said}` : said;
 }
 
 function untreated(a: Args): string {
   const indicator = str(a, 'indicator');
-  return `没有变更的地方${looked(a)}也变差:从 ${indicatorValue(indicator, num(a, 'before'))} 到 ${indicatorValue(indicator, num(a, 'after'))}`;
+  return `没有变更的地方${looked(a)}也变差：从 ${indicatorValue(indicator, num(a, 'before'))} 到 ${indicatorValue(indicator, num(a, 'after'))}`;
 }
 
 const silence = (a: Args) =>
-  `已变更的 ${str(a, 'unit')} 有 ${lengthText(num(a, 'silent_s'))}没有上报,而 ${num(a, 'peers')} 个同伴中 ${num(a, 'reporting')} 个在上报`;
+  `已变更的 ${str(a, 'unit')} 有 ${lengthText(num(a, 'silent_s'))}没有上报，而 ${num(a, 'peers')} 个同伴中 ${num(a, 'reporting')} 个在上报`;
 
 const spatial = (a: Args) =>
-  `受影响的 ${num(a, 'affected')} 家门店中它到过 ${num(a, 'hit')} 家,其余 ${num(a, 'others')} 家中到过 ${num(a, 'reached')} 家`;
+  `受影响的 ${num(a, 'affected')} 家门店中它到过 ${num(a, 'hit')} 家，其余 ${num(a, 'others')} 家中到过 ${num(a, 'reached')} 家`;
 
 const explained = (a: Args) =>
-  `${str(a, 'caller')} 依赖的 ${str(a, 'service')} 有可疑的 ${str(a, 'change_id')},它会造成同样的差距`;
+  `${str(a, 'caller')} 依赖的 ${str(a, 'service')} 有可疑的 ${str(a, 'change_id')}，它会造成同样的差距`;
 
 const templates: Record<string, (a: Args, weight: number, text: string) => string> = {
   prior,
