@@ -170,9 +170,9 @@ func (c *ci) wait(ctx context.Context, id string, stage int) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the gate did not let %s stage %d out within ten minutes (last error: %v)", id, stage, err)
 		}
-		if err == nil && len(d.Reasons) > 0 && said != d.Reasons[0].Message {
-			said = d.Reasons[0].Message
-			c.say("gate", "%s ring %d: %s, %s", id, stage, d.Decision, said)
+		if why := because(d); err == nil && said != why {
+			said = why
+			c.say("gate", "%s ring %d: %s, %s", id, stage, d.Decision, why)
 		}
 		delay := 2 * time.Second
 		if err == nil && d.RetryAfterS > 0 {
@@ -182,6 +182,16 @@ func (c *ci) wait(ctx context.Context, id string, stage int) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// because is the first reason for a decision.
+func because(d ops.Decision) string {
+	for _, r := range d.Reasons {
+		if r.Effect == d.Decision {
+			return r.Message
+		}
+	}
+	return "no reason given"
 }
 
 // rollback takes a release back from wherever it is.
