@@ -120,6 +120,9 @@ func TestKillNineLosesNothingThatWasAcknowledged(t *testing.T) {
 				t.Fatalf("the child acknowledged %d and said %q", len(acked), last)
 			}
 			all = append(all, acked...)
+			if r := verify(t, o); !r.Intact || r.Events < int64(len(all)) { // as goc audit verify sees it before the restart
+				t.Fatalf("round %d: %+v", round, r)
+			}
 			if missing := lost(t, o, all); len(missing) > 0 {
 				t.Fatalf("round %d: %d of %d are lost, such as %s", round, len(missing), len(all), missing[0])
 			}

@@ -46,13 +46,32 @@ func (w *writer) restore(ctx context.Context, from io.Reader) error {
 	if err != nil {
 		return ops.Errorf(ops.Invalid, "it is no backup of goc: %w", err)
 	}
-	l := loader{w: w, lines: json.NewDecoder(zipped)}
+	l := loader{write: w.restoreBatch, lines: json.NewDecoder(zipped)}
 	if err = l.run(ctx); err != nil {
 		return err
 	}
 	w.chain, w.lastEffect = l.chain.at, l.header.LastEffect
 	_, err = w.meta.ExecContext(ctx, w.chain.seq, notNil(w.chain.hash), w.lastEffect, 0)
 	return err
+}
+
+const restoreEffect = `INSERT INTO effect (` + effectColumns + `, settled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
+func (w *writer) restoreBatch(ctx context.Context, b *batch) error {
+	if err := w.insert(ctx, &batch{puts: b.puts, events: b.events, hashes: b.hashes}); err != nil {
+		return err
+	}
+	for _, e := range b.effects {
+		if e.State == Pending || e.State == Running {
+			e.State, e.Error = Indeterminate, "it was open when the backup was made"
+		}
+		_, err := w.conn.ExecContext(ctx, restoreEffect, e.ID, e.Kind, e.Key, e.Lane, notNil(e.Body), e.State, e.Attempts,
+			0, e.Error, e.Created.UnixMilli(), time.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) mustBeEmpty(ctx context.Context) error {
@@ -66,7 +85,7 @@ func (w *writer) mustBeEmpty(ctx context.Context) error {
 
 // loader reads a backup's lines and writes them in batches.
 type loader struct {
-	w      *writer
+	write  func(context.Context, *batch) error
 	lines  *json.Decoder
 	header *backupHeader
 	chain  verifier
@@ -125,23 +144,9 @@ func (l *loader) add(line backupLine) error {
 }
 
 func (l *loader) flush(ctx context.Context) error {
-	open := l.batch.effects
-	l.batch.effects = nil
-	if err := l.w.insert(ctx, &l.batch); err != nil {
-		return err
-	}
-	for _, e := range open {
-		if e.State == Pending || e.State == Running {
-			e.State, e.Error = Indeterminate, "it was open when the backup was made"
-		}
-		_, err := l.w.conn.ExecContext(ctx, `INSERT INTO effect (`+effectColumns+`, settled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			e.ID, e.Kind, e.Key, e.Lane, notNil(e.Body), e.State, e.Attempts, 0, e.Error, e.Created.UnixMilli(), time.Now().UnixMilli())
-		if err != nil {
-			return err
-		}
-	}
-	l.batch = batch{puts: l.batch.puts[:0], events: l.batch.events[:0], hashes: l.batch.hashes[:0], effects: open[:0]}
-	return nil
+	err := l.write(ctx, &l.batch)
+	l.batch = batch{puts: l.batch.puts[:0], events: l.batch.events[:0], hashes: l.batch.hashes[:0], effects: l.batch.effects[:0]}
+	return err
 }
 
 func (l *loader) finish(end backupEnd) error {
