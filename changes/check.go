@@ -28,7 +28,7 @@ func (s *Service) Check(ctx context.Context, who ops.Principal, r ops.GateReques
 		return ops.Decision{}, err
 	}
 	st.Incidents = incidents
-	in := gather(q, st, s.now())
+	in := Gather(q, st, s.now())
 	d := Judge(in)
 	d.DecisionID = decisionID(d.At.Time)
 	d.Token = sign(s.key, &in, &d)

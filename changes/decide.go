@@ -20,7 +20,7 @@ const (
 
 // Decide answers a request from what is known at now, with every reason that holds. It reads no clock and changes nothing.
 func Decide(r Request, s State, now time.Time) ops.Decision {
-	return Judge(gather(r, s, now))
+	return Judge(Gather(r, s, now))
 }
 
 // Judge makes the decision from its inputs alone, so that one on record can be made again.

@@ -54,6 +54,11 @@ func compile(f ops.Freeze, catalog *ops.Catalog, at string) (*Freeze, error) {
 	return out, nil
 }
 
+// CompileFreeze makes a freeze ready for Decide. A Service does so with those that are added to it.
+func CompileFreeze(f ops.Freeze, catalog *ops.Catalog) (*Freeze, error) {
+	return compile(f, catalog, placeOfBody)
+}
+
 // validateFreeze refuses what compile does not look at.
 func validateFreeze(f ops.Freeze, at string) error {
 	if len(f.Name) == 0 || len(f.Name) > ops.MaxNameLength {

@@ -95,8 +95,9 @@ type IncidentOpen struct {
 	Cause    bool         `json:"cause,omitempty"` // this very change is its first suspect, or confirmed
 }
 
-// gather picks from the state what this decision depends on.
-func gather(r Request, s State, now time.Time) Inputs {
+// Gather picks from the state what this decision depends on.
+func Gather(r Request, s State, now time.Time) Inputs {
+	now = onRecord(now).Time
 	c := &r.Change
 	in := Inputs{At: ops.At(now), ChangeID: c.ID, Kind: c.Kind, Service: c.Service, Version: c.Version, Status: c.Status, Author: c.Author,
 		Risk: c.Risk, Stage: stageAsked(r), Rollback: r.Rollback, Person: r.Who.Name, Role: r.Who.Role,
@@ -114,9 +115,19 @@ func gather(r Request, s State, now time.Time) Inputs {
 		}
 	}
 	if s.Override != nil && now.Before(s.Override.ExpiresAt.Time) {
-		in.Override = s.Override
+		o := *s.Override
+		o.CreatedAt, o.ExpiresAt = onRecord(o.CreatedAt.Time), onRecord(o.ExpiresAt.Time)
+		in.Override = &o
 	}
 	return in
+}
+
+// onRecord is a time as it reads when it comes back from the record.
+func onRecord(t time.Time) ops.Time {
+	if t.IsZero() {
+		return ops.Time{}
+	}
+	return ops.At(t.UTC().Truncate(time.Millisecond))
 }
 
 // stageAsked is the stage that a request is about: of a change under way that is asked for as a whole, its next one.
@@ -152,7 +163,7 @@ func stageScope(c *ops.Change, stage int) ops.Scope {
 func (in *Inputs) gatherStages(c *ops.Change, s State) {
 	n := in.Stage
 	if n > 0 && n <= len(c.Stages) && !c.Stages[n-1].StartedAt.IsZero() {
-		in.TakenBy, in.TakenAt = orDefault(s.Starters[n], "someone"), c.Stages[n-1].StartedAt
+		in.TakenBy, in.TakenAt = orDefault(s.Starters[n], "someone"), onRecord(c.Stages[n-1].StartedAt.Time)
 	}
 	if n <= 1 {
 		return
@@ -161,7 +172,7 @@ func (in *Inputs) gatherStages(c *ops.Change, s State) {
 	m := moved{change: *c}
 	if b.Skipped = m.unfinishedBefore(n); b.Skipped == 0 {
 		st := &c.Stages[n-2]
-		b.Verdict, b.Score, b.BakesTo = st.Verdict, st.Score, ops.At(st.FinishedAt.Add(time.Duration(st.Bake)))
+		b.Verdict, b.Score, b.BakesTo = st.Verdict, st.Score, onRecord(st.FinishedAt.Add(time.Duration(st.Bake)))
 		if len(st.Reasons) > 0 {
 			b.Reason = st.Reasons[0].Message
 		}
@@ -175,7 +186,7 @@ func (in *Inputs) gatherFreezes(c *ops.Change, scope ops.Scope, s State, now tim
 		if !ok || !span.Contains(now) || !f.expanded.Overlaps(scope) {
 			continue
 		}
-		closed := FreezeClosed{ID: f.ID, Name: f.Name, To: ops.At(span.To), Reason: f.Reason}
+		closed := FreezeClosed{ID: f.ID, Name: f.Name, To: onRecord(span.To), Reason: f.Reason}
 		if !c.StartedAt.IsZero() && c.Status.Open() {
 			closed.InFlight = orDefault(f.InFlight, InFlightFinish)
 		}

@@ -90,6 +90,7 @@ func (s *Service) Event(ctx context.Context, who ops.Principal, change string, e
 	if ev.At.IsZero() {
 		ev.At = ops.At(now)
 	}
+	ev.At = ops.At(ev.At.UTC().Truncate(time.Millisecond))
 	if err := validateEvent(ev, now); err != nil {
 		return ops.Change{}, err
 	}

@@ -77,7 +77,7 @@ func (s *Service) holdRollouts(f *Freeze, now time.Time) []*ops.Receipt {
 	var receipts []*ops.Receipt
 	for _, n := range append(ascending{}, s.index.status[ops.ChangeStarted]...) {
 		e := s.index.get(n)
-		in := gather(Request{Change: e.Change, Who: ops.Principal{}}, State{Config: s.config, Catalog: s.catalog, Freezes: []*Freeze{f}}, now)
+		in := Gather(Request{Change: e.Change, Who: ops.Principal{}}, State{Config: s.config, Catalog: s.catalog, Freezes: []*Freeze{f}}, now)
 		if len(in.Freezes) == 0 || in.Freezes[0].Exempt != "" {
 			continue
 		}

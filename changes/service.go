@@ -82,13 +82,15 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		config: o.Config, catalog: o.Catalog, journal: o.Journal, incidents: o.Incidents, log: o.Logger, now: o.Now,
+		config: o.Config, catalog: o.Catalog, journal: o.Journal, incidents: o.Incidents, log: o.Logger,
 		figures: newFigures(o.Registerer), bakes: bake.New(o.Catalog), feed: newFeed(), index: newIndex(o.Catalog),
 		approvals: map[string][]ops.Approval{}, overrides: map[string]ops.Override{}, frozen: map[string]time.Time{}, allows: allowances{},
 	}
-	if s.now == nil {
-		s.now = time.Now
+	clock := o.Now
+	if clock == nil {
+		clock = time.Now
 	}
+	s.now = func() time.Time { return clock().UTC().Truncate(time.Millisecond) } // what is on record is what was decided on
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
