@@ -1,0 +1,78 @@
+package intake
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"goc/ops"
+)
+
+// Config is the section `intake:`. Its zero value works: no secret is set, so each hook needs a token.
+type Config struct {
+	// ResolveTimeout is how long an alert without an end counts as firing; default 5m, as in Alertmanager.
+	ResolveTimeout ops.Duration `yaml:"resolve_timeout"`
+	// HookHold is the same for alerts from webhooks, which say once when a condition begins and once when it ends;
+	// default 24h.
+	HookHold ops.Duration `yaml:"hook_hold"`
+	// The secrets that senders sign with. A hook with a secret needs no token.
+	GitHub    Secret `yaml:"github"`    // the webhook's secret: X-Hub-Signature-256
+	GitLab    Secret `yaml:"gitlab"`    // the webhook's secret token: X-Gitlab-Token
+	PagerDuty Secret `yaml:"pagerduty"` // the routing key that clients send
+	// Workflows are the names of GitHub workflows whose runs are releases; default: those with "deploy" or "release"
+	// in their name or file.
+	Workflows []string `yaml:"workflows"`
+}
+
+// Secret is a secret by value or in a file; the file wins.
+type Secret struct {
+	Secret     string `yaml:"secret"`
+	SecretFile string `yaml:"secret_file"`
+}
+
+// read returns the secret, "" when none is set.
+func (s Secret) read(place string) (string, error) {
+	if s.SecretFile == "" {
+		return s.Secret, nil
+	}
+	b, err := os.ReadFile(s.SecretFile)
+	if err != nil {
+		return "", ops.Errorf(ops.Invalid, "cannot be read: %w", err).At(place + ".secret_file")
+	}
+	text := strings.TrimSpace(string(b))
+	if text == "" {
+		return "", ops.Errorf(ops.Invalid, "is empty").At(place + ".secret_file")
+	}
+	return text, nil
+}
+
+// Bounds of one request.
+const (
+	MaxAlertsBody = 10 << 20
+	MaxHookBody   = 5 << 20
+	maxPagerDuty  = 512 << 10
+	maxReported   = 20 // refused alerts that an error names; the rest is counted
+)
+
+// Validate says which field is wrong.
+func (c Config) Validate() error {
+	for place, d := range map[string]ops.Duration{"intake.resolve_timeout": c.ResolveTimeout, "intake.hook_hold": c.HookHold} {
+		if v := time.Duration(d); v != 0 && (v < time.Second || v > 30*24*time.Hour) {
+			return ops.Errorf(ops.Invalid, "must be between 1s and 30d").At(place)
+		}
+	}
+	if len(c.Workflows) > 100 {
+		return ops.Errorf(ops.Invalid, "may list at most 100 names").At("intake.workflows")
+	}
+	return nil
+}
+
+func (c Config) filled() Config {
+	if c.ResolveTimeout == 0 {
+		c.ResolveTimeout = ops.Duration(5 * time.Minute)
+	}
+	if c.HookHold == 0 {
+		c.HookHold = ops.Duration(24 * time.Hour)
+	}
+	return c
+}

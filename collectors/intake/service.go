@@ -1,0 +1,152 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"goc/ops"
+)
+
+// Alerts is where alerts and silences live.
+type Alerts interface {
+	// ReceiveAlerts puts the good ones on disk and lists the others.
+	ReceiveAlerts(ctx context.Context, source string, alerts []ops.Alert) ([]ops.Rejected, error)
+	Alerts(ctx context.Context) ([]ops.IncidentAlert, error) // those firing now
+	Silences(ctx context.Context) ([]ops.Silence, error)
+	PutSilence(ctx context.Context, who ops.Principal, s ops.Silence) (ops.Silence, error) // without an id: a new one
+	ExpireSilence(ctx context.Context, who ops.Principal, id string) error
+}
+
+// Changes is where changes live.
+type Changes interface {
+	List(ctx context.Context, q ops.ChangeQuery) (ops.List[ops.Change], error)
+	// Record answers the change that it already knows, when there is one of the same Source and label external_id.
+	Record(ctx context.Context, who ops.Principal, c ops.Change) (ops.Change, error)
+	Event(ctx context.Context, who ops.Principal, id string, e ops.ChangeEvent) (ops.Change, error)
+}
+
+// Options is what the room needs. Alerts, Changes and Who are required; a nil Registerer registers nothing.
+type Options struct {
+	Config     Config
+	Alerts     Alerts
+	Changes    Changes
+	Who        func(*http.Request) ops.Principal // who sends a request that came with a token
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+	Now        func() time.Time                                        // nil: time.Now
+	Problem    func(w http.ResponseWriter, r *http.Request, err error) // writes an error; nil: problem+json
+}
+
+// Mount is a handler with its pattern for http.ServeMux and who may use it.
+type Mount struct {
+	Pattern string
+	Roles   []ops.Role
+	Public  bool // the handler checks a signature itself
+	Handler http.Handler
+	Summary string
+}
+
+// Service answers the foreign formats.
+type Service struct {
+	cfg     Config
+	alerts  Alerts
+	changes Changes
+	who     func(*http.Request) ops.Principal
+	log     *slog.Logger
+	now     func() time.Time
+	problem func(w http.ResponseWriter, r *http.Request, err error)
+	started time.Time
+
+	github, gitlab, pagerduty string // secrets, "" for none
+	seen                      *recent
+
+	taken, refused *prometheus.CounterVec // by format
+}
+
+// New reads the secrets and registers the metrics.
+func New(o Options) (*Service, error) {
+	if err := o.Config.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Alerts == nil || o.Changes == nil || o.Who == nil {
+		return nil, ops.Errorf(ops.Internal, "intake: Alerts, Changes and Who are required")
+	}
+	s := &Service{cfg: o.Config.filled(), alerts: o.Alerts, changes: o.Changes, who: o.Who, log: o.Logger, now: o.Now, problem: o.Problem, seen: newRecent(maxDeliveries)}
+	if s.log == nil {
+		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.problem == nil {
+		s.problem = writeProblem
+	}
+	s.started = s.now()
+	for place, secret := range map[string]struct {
+		from Secret
+		to   *string
+	}{"intake.github": {s.cfg.GitHub, &s.github}, "intake.gitlab": {s.cfg.GitLab, &s.gitlab}, "intake.pagerduty": {s.cfg.PagerDuty, &s.pagerduty}} {
+		var err error
+		if *secret.to, err = secret.from.read(place); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.register(o.Registerer)
+}
+
+func (s *Service) register(reg prometheus.Registerer) error {
+	s.taken = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_total", Help: "Alerts and changes taken in foreign formats."}, []string{"format"})
+	s.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_rejected_total", Help: "Alerts, changes and whole requests refused in foreign formats."}, []string{"format"})
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "alertmanager_build_info", Help: "The Alertmanager whose API v2 this program speaks; karma reads it."}, []string{"version"})
+	build.WithLabelValues(alertmanagerVersion).Set(1)
+	if reg == nil {
+		return nil
+	}
+	for _, c := range []prometheus.Collector{s.taken, s.refused, build} {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("registering the metrics of intake: %w", err)
+		}
+	}
+	return nil
+}
+
+// Mounts lists the handlers.
+func (s *Service) Mounts() []Mount {
+	readers := []ops.Role{ops.Viewer, ops.Responder, ops.Commander, ops.Sender}
+	people := []ops.Role{ops.Responder, ops.Commander}
+	senders := []ops.Role{ops.Sender, ops.CI}
+	am := func(pattern string, roles []ops.Role, h http.HandlerFunc, summary string) Mount {
+		return Mount{Pattern: pattern, Roles: roles, Handler: h, Summary: "Alertmanager API v2: " + summary}
+	}
+	hook := func(path, secret string, fn func(*http.Request, ops.Principal, []byte) (any, error), summary string) Mount {
+		format := path[1:]
+		return Mount{Pattern: "POST " + path, Roles: senders, Public: secret != "", Handler: s.hook(format, secret != "", fn), Summary: summary}
+	}
+	mounts := []Mount{
+		am("GET /api/v2/status", readers, s.amStatus, "status"),
+		am("GET /api/v2/receivers", readers, s.amReceivers, "receivers"),
+		am("GET /api/v2/alerts", readers, s.amAlerts, "alerts that fire"),
+		am("POST /api/v2/alerts", senders, s.amPostAlerts, "take alerts"),
+		am("GET /api/v2/alerts/groups", readers, s.amGroups, "alerts that fire, by name"),
+		am("GET /api/v2/silences", readers, s.amSilences, "silences"),
+		am("POST /api/v2/silences", people, s.amPostSilence, "set or change a silence"),
+		am("GET /api/v2/silence/{id}", readers, s.amSilence, "one silence"),
+		am("DELETE /api/v2/silence/{id}", people, s.amDeleteSilence, "expire a silence"),
+		hook("/hooks/github", s.github, s.githubHook, "GitHub webhooks: deployments, releases, workflow runs"),
+		hook("/hooks/gitlab", s.gitlab, s.gitlabHook, "GitLab webhooks: deployments, releases, feature flags"),
+		hook("/hooks/argocd", "", s.argoHook, "Argo CD notifications: syncs"),
+		hook("/hooks/cloudevents", "", s.cloudEventsHook, "CloudEvents 1.0 (structured, binary, batch) with CDEvents"),
+		{Pattern: "POST /v2/enqueue", Roles: senders, Public: s.pagerduty != "", Handler: http.HandlerFunc(s.pdEnqueue), Summary: "PagerDuty Events API v2: alerts"},
+		{Pattern: "POST /v2/change/enqueue", Roles: senders, Public: s.pagerduty != "", Handler: http.HandlerFunc(s.pdChange), Summary: "PagerDuty Events API v2: changes"},
+	}
+	for _, f := range formats {
+		mounts = append(mounts, hook("/hooks/alerts/"+f.name, "", s.alertHook(f), "Alerts as "+f.product+" sends them"))
+	}
+	return mounts
+}
