@@ -56,7 +56,7 @@ func (l loader) Load(name string, ignoreUnknown bool, scheme model.ValidationSch
 	}
 	groups, errs := rulefmt.Parse(content, ignoreUnknown, scheme, exprParser, l.log)
 	for i, e := range errs {
-		errs[i] = fmt.Errorf("%s: %w", name, e)
+		errs[i] = fmt.Errorf("%s: %w", name, placed(content, e))
 	}
 	if len(errs) > 0 {
 		return nil, errs

@@ -60,6 +60,7 @@ type Service struct {
 	mu       sync.Mutex
 	files    []string
 	interval time.Duration
+	running  bool // Run was called
 }
 
 // New loads the rules; it refuses files that Check refuses. Evaluation starts with Run.
@@ -108,15 +109,30 @@ func (s *Service) Reload(patterns []string, builtin bool, interval time.Duration
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.manager.Update(interval, files, labels.FromMap(s.options.ExternalLabels), s.url.String(), nil); err != nil {
+	s.files, s.interval = files, interval
+	if !s.running {
+		return nil // Run takes them; before it, groups that are replaced would be waited for without end
+	}
+	return s.update()
+}
+
+// update makes the files the rules that are evaluated. The caller holds mu.
+func (s *Service) update() error {
+	if err := s.manager.Update(s.interval, s.files, labels.FromMap(s.options.ExternalLabels), s.url.String(), nil); err != nil {
 		return ops.Errorf(ops.Invalid, "%w", err)
 	}
-	s.files, s.interval = files, interval
 	return nil
 }
 
-// Run evaluates until ctx ends, and then waits for the evaluations under way.
+// Run evaluates until ctx ends, and then waits for the evaluations under way. It can be called once.
 func (s *Service) Run(ctx context.Context) error {
+	s.mu.Lock()
+	s.running = true
+	err := s.update()
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
