@@ -142,7 +142,7 @@ func (e *Engine) resolveAlert(al *alert, ended, now time.Time) {
 	e.event(inc, now, "alert_resolved", "system", "", fmt.Sprintf("resolved: %s (%s still firing)", clip(al.Summary(), 200), count(left, "alert", "alerts")),
 		map[string]any{"alert": al.Name(), "fingerprint": al.Fingerprint, "firing": left, "summary": clip(al.Summary(), 200)})
 	if left == 0 {
-		inc.QuietSince = ops.At(maxTime(ended, inc.DetectedAt.Time))
+		inc.QuietSince = ops.At(now) // not when it ended: a clock that has been shown must not run backwards
 	}
 	inc.rankDue = true
 }

@@ -167,12 +167,7 @@ func (e *Engine) merge(from, into *incident, now time.Time, actor, reason string
 		e.touchAlert(a)
 	}
 	into.retitle()
-	if from.OnsetAt.Before(into.OnsetAt.Time) {
-		into.OnsetAt, into.OnsetBy, into.OnsetFrom = from.OnsetAt, from.OnsetBy, from.OnsetFrom
-	}
-	if from.DetectedAt.Before(into.DetectedAt.Time) {
-		into.DetectedAt, into.DetectBy = from.DetectedAt, from.DetectBy
-	}
+	into.adoptClock(from)
 	if into.AcknowledgedAt.IsZero() && !from.AcknowledgedAt.IsZero() && into.State == ops.IncidentOpen {
 		into.AcknowledgedAt, into.State = from.AcknowledgedAt, ops.IncidentAcknowledged
 	}
@@ -186,6 +181,18 @@ func (e *Engine) merge(from, into *incident, now time.Time, actor, reason string
 	e.event(into, now, "merged", kindBy(actor), actor, fmt.Sprintf("took over %s: %s", from.ID, reason), data())
 	e.judgeSeverity(into, now, false)
 	into.rankDue = true
+}
+
+// adoptClock takes the earlier onset and detection of an incident that was merged in, unless a leg that has been shown
+// would become shorter.
+func (inc *incident) adoptClock(from *incident) {
+	shown := inc.DetectedAt.Sub(inc.OnsetAt.Time)
+	if from.OnsetAt.Before(inc.OnsetAt.Time) {
+		inc.OnsetAt, inc.OnsetBy, inc.OnsetFrom = from.OnsetAt, from.OnsetBy, from.OnsetFrom
+	}
+	if from.DetectedAt.Before(inc.DetectedAt.Time) && from.DetectedAt.Sub(inc.OnsetAt.Time) >= shown {
+		inc.DetectedAt, inc.DetectBy = from.DetectedAt, from.DetectBy
+	}
 }
 
 // kindBy is the kind of timeline entry that an actor makes.
