@@ -32,7 +32,8 @@ type Config struct {
 
 // Environment is what holds for the changes of one environment.
 type Environment struct {
-	Required    bool   `yaml:"required"`       // a change that starts without an allow is flagged as unapproved
+	// Required: a change that starts without an allow is flagged as unapproved. Absent: so it is in production, and nowhere else.
+	Required    *bool  `yaml:"required"`
 	Exempt      bool   `yaml:"exempt"`         // freezes and incidents do not hold changes back here
 	Unavailable string `yaml:"on_unavailable"` // what a caller should do when the gate does not answer: deny, allow, last-known
 }
@@ -100,13 +101,16 @@ var defaultSeverities = map[ops.Severity]string{
 
 // environment is what holds for a change of the named environment.
 func (c Config) environment(name string) Environment {
-	if name == "" {
-		name = Production
+	return c.Environments[orDefault(name, Production)]
+}
+
+// required says whether a change of the named environment must ask the gate.
+func (c Config) required(name string) bool {
+	name = orDefault(name, Production)
+	if r := c.Environments[name].Required; r != nil {
+		return *r
 	}
-	if e, ok := c.Environments[name]; ok {
-		return e
-	}
-	return Environment{Required: name == Production}
+	return name == Production
 }
 
 func (c Config) severity(s ops.Severity) string {

@@ -159,7 +159,7 @@ func begins(ev ops.ChangeEvent, old *entry) bool {
 
 // judgeStart flags a change that begins, or begins a stage, without the gate's leave. The caller holds the lock.
 func (s *Service) judgeStart(e *entry, stage int, at ops.Time) {
-	if at.IsZero() || e.Kind == ops.KindDrill || !s.config.environment(e.Environment).Required {
+	if at.IsZero() || e.Kind == ops.KindDrill || !s.config.required(e.Environment) {
 		return
 	}
 	if s.glassBroken(e.ID, at.Time) {

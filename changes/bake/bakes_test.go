@@ -126,6 +126,41 @@ func TestABakeUnderWayEndsEarlyWhenSomethingIsClearlyWrong(t *testing.T) {
 	}
 }
 
+func TestVerdictWhereNothingIsUntreated(t *testing.T) {
+	daily := func(at time.Time) float64 { return 100 + 60*math.Sin(float64(at.Unix()%86400)/86400*2*math.Pi) }
+	tests := []struct {
+		name    string
+		every   time.Duration // between samples
+		history time.Duration
+		bake    time.Duration
+		after   func(v float64) float64
+		want    ops.Verdict
+	}{
+		{"its daily rhythm goes on", time.Minute, 4 * 24 * time.Hour, 2 * time.Hour, nil, ops.Healthy},
+		{"it leaves its daily rhythm", time.Minute, 4 * 24 * time.Hour, 2 * time.Hour, func(v float64) float64 { return v - 25 }, ops.Unhealthy},
+		{"more than its rhythm, which is good", time.Minute, 4 * 24 * time.Hour, 2 * time.Hour, func(v float64) float64 { return v + 25 }, ops.Healthy},
+		{"an hour of history is too little for two hours", time.Minute, time.Hour, 2 * time.Hour, nil, ops.NoData},
+		{"a short bake in which nothing happens", 2 * time.Second, time.Hour, time.Minute, nil, ops.Healthy},
+		{"a short bake in which it falls", 2 * time.Second, time.Hour, time.Minute, func(v float64) float64 { return v - 40 }, ops.Unhealthy},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b, r := bake.New(catalog(t)), rand.New(rand.NewPCG(5, 6))
+			b.Begin(bake.Bake{ChangeID: "CHG-5", Service: "pay", From: noon, To: noon.Add(tt.bake)})
+			for at := noon.Add(-tt.history); at.Before(noon.Add(tt.bake)); at = at.Add(tt.every) {
+				v := daily(at) + 3*r.NormFloat64()
+				if !at.Before(noon) && tt.after != nil {
+					v = tt.after(v)
+				}
+				b.Observe([]ops.Sample{{At: ops.At(at), Indicator: "orders_per_min", Service: "pay", Value: v}})
+			}
+			if out := b.Step(noon.Add(tt.bake)); len(out) != 1 || out[0].Verdict != tt.want {
+				t.Errorf("got %+v, want %s", out, tt.want)
+			}
+		})
+	}
+}
+
 func TestANewUnitIsComparedWithThoseThatRunTheOldVersion(t *testing.T) {
 	b, r := bake.New(catalog(t)), rand.New(rand.NewPCG(3, 4))
 	b.Begin(bake.Bake{ChangeID: "CHG-2", Stage: 1, Service: "cart", Units: []string{"cart-new"}, Not: []string{"cart-old-0"}, From: noon, To: noon.Add(5 * time.Minute)})

@@ -15,11 +15,12 @@ type Evidence struct {
 	// Those that have what went out, and those that have not, one entry per series.
 	Treated, Untreated []Unit
 
-	// Minutes are the indicator's means over all series, oldest first, NaN where there are none; First is the first
-	// minute of the bake. Empty when there is no history.
-	Minutes []float64
-	First   int
-	Bake    int // minutes that the bake takes as a whole
+	// Means are the indicator's means over all series, one step of time apart, oldest first, NaN where there are none;
+	// First is the first step of the bake, Bake how many it takes as a whole. Empty when there is no history.
+	Means []float64
+	Step  time.Duration
+	First int
+	Bake  int
 }
 
 // Unit is one series: its values in as long a time before the change as the bake is (at least 30 minutes), and during the bake.

@@ -2,8 +2,10 @@ package bake
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"goc/ops"
@@ -93,7 +95,7 @@ func (m *memory) evidence(k Bake, now time.Time) []Evidence {
 	}
 	t := m.treatment(k)
 	found := map[indicator]*Evidence{}
-	for key := range m.concerned(k, t) {
+	for _, key := range sortedKeys(m.concerned(k, t)) {
 		i := indicator{key.service, key.indicator}
 		e := found[i]
 		if e == nil {
@@ -104,9 +106,8 @@ func (m *memory) evidence(k Bake, now time.Time) []Evidence {
 	}
 	var out []Evidence
 	for i, e := range found {
-		if h := m.histories[i]; h != nil && (k.Service == "" || i.service == k.Service) {
-			e.Minutes, e.First = h.grid(k.From, now)
-			e.Bake = int(k.To.Sub(k.From) / time.Minute)
+		if k.Service == "" || i.service == k.Service {
+			m.takeMeans(e, i, k, now)
 		}
 		out = append(out, *e)
 	}
@@ -114,6 +115,37 @@ func (m *memory) evidence(k Bake, now time.Time) []Evidence {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Indicator, b.Indicator))
 	})
 	return out
+}
+
+// sortedKeys lists series in an order of their own, so that the same samples give the same verdict to the last digit.
+func sortedKeys(keys map[key]struct{}) []key {
+	return slices.SortedFunc(maps.Keys(keys), func(a, b key) int {
+		return cmp.Or(strings.Compare(a.indicator, b.indicator), strings.Compare(a.store, b.store), strings.Compare(a.unit, b.unit),
+			strings.Compare(a.service, b.service), strings.Compare(a.caller, b.caller), strings.Compare(a.callerUnit, b.callerUnit))
+	})
+}
+
+// shortBake is the length below which a bake is too short to be looked at by the minute.
+const shortBake = 10 * time.Minute
+
+// takeMeans adds the indicator's means over time: by the minute, as far back as they are kept, or of a short bake in
+// finer steps, as far back as the series themselves are.
+func (m *memory) takeMeans(e *Evidence, i indicator, k Bake, now time.Time) {
+	length := k.To.Sub(k.From)
+	if h := m.histories[i]; h != nil && length >= shortBake {
+		e.Step = time.Minute
+		e.Means, e.First = h.grid(k.From, now)
+	} else {
+		var rings []*ring
+		for _, key := range sortedKeys(m.byService[i.service]) {
+			if key.service == i.service && key.indicator == i.name {
+				rings = append(rings, m.series[key])
+			}
+		}
+		e.Step = max(time.Second, length/finest, usualGap(rings))
+		e.Means, e.First = means(rings, e.Step, k.From, now)
+	}
+	e.Bake = int(length / e.Step)
 }
 
 func (m *memory) direction(i indicator) string {

@@ -67,9 +67,19 @@ func (r *Replay) Stage(at time.Time, change string, stage int, finished bool, un
 		d = r.length(c.Bake)
 	}
 	if d > 0 {
-		r.Begin(Bake{ChangeID: change, Stage: stage, Service: c.Service, Scope: st.Scope.Union(c.Scope), Units: st.Units,
+		r.Begin(Bake{ChangeID: change, Stage: stage, Service: c.Service, Scope: narrowed(c.Scope, st.Scope), Units: st.Units,
 			Not: c.notFair(stage), From: at, To: at.Add(d)})
 	}
+}
+
+// narrowed is a change's scope as one of its stages narrows it.
+func narrowed(s, stage ops.Scope) ops.Scope {
+	for _, k := range ops.ScopeKeys {
+		if v := *stage.Key(k); len(v) > 0 {
+			*s.Key(k) = v
+		}
+	}
+	return s
 }
 
 // notFair lists what is no fair comparison for a stage: what it replaces, and what other stages have reached.

@@ -13,7 +13,8 @@ type rhythm struct {
 	day    int // steps of a day; 0 when there is less than a day, and so no rhythm to take off
 }
 
-// The scan. Window lengths and the stretch before are in steps; a step is a minute, but less for bakes of a few minutes.
+// The scan. Window lengths and the stretch before are in steps; a step is a minute,
+// but less for a bake of a few minutes, of which no earlier days are kept.
 var scanWindows = [...]int{3, 5, 10, 20}
 
 const (

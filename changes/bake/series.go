@@ -142,3 +142,49 @@ func (h *history) grid(from, to time.Time) (values []float64, first int) {
 	first = int((from.Unix()+59)/60 - oldest)
 	return values[begin:], first - begin
 }
+
+// finest is into how many steps a short bake is divided at most.
+const finest = 20
+
+// usualGap is the time between two values of a series, as it mostly is, rounded up to a second.
+func usualGap(rings []*ring) time.Duration {
+	var gaps []float64
+	for _, r := range rings {
+		for i := max(1, len(r.times)-5); i < len(r.times); i++ {
+			gaps = append(gaps, float64(r.times[i]-r.times[i-1]))
+		}
+	}
+	if len(gaps) == 0 {
+		return 0
+	}
+	return time.Duration(math.Ceil(median(gaps)/1000)) * time.Second
+}
+
+// means averages all rings in steps, so that one step begins at from: the means up to `to`, oldest first, and the index
+// of that step.
+func means(rings []*ring, step time.Duration, from, to time.Time) (values []float64, first int) {
+	for _, r := range rings {
+		if len(r.times) > 0 {
+			first = max(first, int(from.Sub(time.UnixMilli(r.times[0]))/step)+1)
+		}
+	}
+	n := first + int(to.Sub(from)/step)
+	if n <= 0 {
+		return nil, 0
+	}
+	begin, width := from.Add(-time.Duration(first)*step).UnixMilli(), step.Milliseconds()
+	values = make([]float64, n)
+	counts := make([]float64, n)
+	for _, r := range rings {
+		for i, t := range r.times {
+			if at := int((t - begin) / width); t >= begin && at < n {
+				values[at] += float64(r.values[i])
+				counts[at]++
+			}
+		}
+	}
+	for i := range values {
+		values[i] /= counts[i] // NaN where there are none
+	}
+	return values, first
+}

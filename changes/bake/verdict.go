@@ -69,21 +69,20 @@ func weigh(e Evidence, among int) finding {
 		}
 		return c.finding(name, e.Direction, among)
 	}
-	r, step := e.rhythm()
-	d, ok := r.scan(sign(e.Direction), among)
+	d, ok := e.rhythm().scan(sign(e.Direction), among)
 	if !ok {
 		return finding{verdict: ops.NoData, text: name + ": no comparison, and too little from before to know its rhythm"}
 	}
-	return d.finding(name, step)
+	return d.finding(name, e.Step)
 }
 
-// rhythm is the indicator as one series by the minute.
-func (e Evidence) rhythm() (rhythm, time.Duration) {
-	r := rhythm{values: e.Minutes, from: e.First, bake: e.Bake}
-	if e.First > minutes+before {
+// rhythm is the indicator as one series over time.
+func (e Evidence) rhythm() rhythm {
+	r := rhythm{values: e.Means, from: e.First, bake: e.Bake}
+	if e.Step == time.Minute && e.First > minutes+before {
 		r.day = minutes
 	}
-	return r, time.Minute
+	return r
 }
 
 // sign is +1 when only more is bad, -1 when only less is, 0 when both are.

@@ -1,0 +1,155 @@
+package changes_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"goc/changes"
+	"goc/ops"
+)
+
+// quiet is a journal that keeps nothing: the benchmark measures the gate, not the disk.
+type quiet struct{ done *ops.Receipt }
+
+func (q quiet) Append(ops.Mutation) *ops.Receipt                         { return q.done }
+func (quiet) Load(context.Context, string, func(ops.Record) error) error { return nil }
+
+// loaded is a gate with n changes on record, a tenth of them open, and freezes of which a twentieth is closed now.
+func loaded(b *testing.B, n, freezes int) *changes.Service {
+	done := ops.NewReceipt()
+	done.Settle(nil, nil)
+	now := monday
+	incidents := []ops.Incident{{ID: "INC-1", Title: "slow", Severity: ops.P3, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"cart"}}}}
+	s, err := changes.New(b.Context(), changes.Options{Catalog: catalog(b), Journal: quiet{done}, Now: func() time.Time { return now },
+		Incidents: func() []ops.Incident { return incidents }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range n {
+		c, err := s.Record(b.Context(), ci, ops.Change{Kind: ops.KindRelease, Title: "release", Service: []string{"pay", "cart"}[i%2], Version: fmt.Sprint(i),
+			Scope: ops.Scope{Store: []string{[]string{"SH-1", "SH-2", "BJ-1"}[i%3]}}, Stages: []ops.Stage{{Name: "ring 1"}, {Name: "ring 2"}}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if i%10 > 0 {
+			s.Event(b.Context(), ci, c.ID, ops.ChangeEvent{Event: "start"})
+			s.Event(b.Context(), ci, c.ID, ops.ChangeEvent{Event: "finish"})
+		}
+	}
+	for i := range freezes {
+		f := ops.Freeze{Name: fmt.Sprint("freeze ", i), Schedule: schedule("0 2 * * *", "Asia/Shanghai", time.Hour)}
+		if i%20 == 0 {
+			f = ops.Freeze{Name: fmt.Sprint("freeze ", i), From: ops.At(monday), To: ops.At(monday.Add(time.Hour)), Scope: ops.Scope{City: []string{"Beijing"}}}
+		}
+		if _, err := s.AddFreeze(b.Context(), commander, f); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return s
+}
+
+// BenchmarkCheck is one CI job after another asking; p50-ns and p99-ns are of single questions.
+func BenchmarkCheck(b *testing.B) {
+	for _, n := range []int{10_000, 100_000} {
+		b.Run(fmt.Sprintf("%d changes, 100 freezes", n), func(b *testing.B) {
+			s := loaded(b, n, 100)
+			var took []time.Duration
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				i++
+				began := time.Now()
+				if _, err := s.Check(context.Background(), ci, ops.GateRequest{ChangeID: fmt.Sprintf("CHG-%d", 1+i*7919%n), Stage: 1}); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(began))
+			}
+			report(b, took)
+		})
+	}
+}
+
+// BenchmarkCheckByManyJobs is 32 jobs asking at once.
+func BenchmarkCheckByManyJobs(b *testing.B) {
+	s := loaded(b, 10_000, 100)
+	var mu sync.Mutex
+	var took []time.Duration
+	b.SetParallelism(16)
+	b.RunParallel(func(pb *testing.PB) {
+		var mine []time.Duration
+		for i := 1; pb.Next(); i++ {
+			began := time.Now()
+			if _, err := s.Check(context.Background(), ci, ops.GateRequest{ChangeID: fmt.Sprintf("CHG-%d", 1+i*7919%10_000), Stage: 1}); err != nil {
+				b.Error(err)
+			}
+			mine = append(mine, time.Since(began))
+		}
+		mu.Lock()
+		took = append(took, mine...)
+		mu.Unlock()
+	})
+	report(b, took)
+}
+
+func report(b *testing.B, took []time.Duration) {
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2]), "p50-ns")
+	b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")
+}
+
+// BenchmarkDecide is the decision alone: no journal, no signature.
+func BenchmarkDecide(b *testing.B) {
+	for _, freezes := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("%d freezes", freezes), func(b *testing.B) {
+			c := catalog(b)
+			state := changes.State{Catalog: c, Incidents: []ops.Incident{{ID: "INC-1", Severity: ops.P3, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"pay"}}}}}
+			for i := range freezes {
+				f := ops.Freeze{ID: fmt.Sprint("FRZ-", i), Name: "f", Schedule: schedule("0 2 * * *", "Asia/Shanghai", time.Hour)}
+				if i%20 == 0 {
+					f = ops.Freeze{ID: fmt.Sprint("FRZ-", i), Name: "f", From: ops.At(monday), To: ops.At(monday.Add(time.Hour)), Scope: ops.Scope{City: []string{"Beijing"}}}
+				}
+				compiled, err := changes.CompileFreeze(f, c)
+				if err != nil {
+					b.Fatal(err)
+				}
+				state.Freezes = append(state.Freezes, compiled)
+			}
+			change := staged()
+			change.ID, change.Scope.Store = "CHG-1", []string{"SH-1"}
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := changes.Decide(changes.Request{Change: change, Stage: 1, Who: ci}, state, monday); d.Decision != ops.EffectWait {
+					b.Fatal(d)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkList(b *testing.B) {
+	s := loaded(b, 100_000, 0)
+	for b.Loop() {
+		if page, err := s.List(context.Background(), ops.ChangeQuery{Status: ops.ChangePlanned, Store: "SH-1", Service: "pay"}); err != nil || len(page.Items) != 100 {
+			b.Fatal(len(page.Items), err)
+		}
+	}
+}
+
+func BenchmarkCalendar(b *testing.B) {
+	s := loaded(b, 0, 0)
+	for i := range 1000 {
+		f := ops.Freeze{Name: fmt.Sprint(i), Schedule: schedule(fmt.Sprintf("0 %d %d %d *", i%24, 1+i%28, 1+i%12), "Asia/Shanghai", time.Hour)}
+		if _, err := s.AddFreeze(b.Context(), commander, f); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		if spans, err := s.Calendar(context.Background(), monday, monday.Add(365*24*time.Hour)); err != nil || len(spans) != 1000 {
+			b.Fatal(len(spans), err)
+		}
+	}
+}
