@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"goc/changes/bake"
+	"goc/incidents"
+	"goc/incidents/engine"
+	"goc/ops"
+)
+
+type replayCmd struct {
+	Files  []string `arg:"" help:"Recorded histories: JSON lines, or gzip of them, in time order."`
+	Config string   `help:"A configuration whose catalog and settings apply." placeholder:"goc.yaml"`
+}
+
+// Bounds of a replay file.
+const (
+	maxReplayLine = 4 << 20
+	maxTicks      = 10_000 // between two lines, so that a jump of years ends
+	tickEvery     = 30 * time.Second
+)
+
+// Run replays each file by itself through the same deciders as the live service.
+func (k *replayCmd) Run(ctx context.Context, c *client, s streams) error {
+	cfg := &config{}
+	if err := cfg.Catalog.Index(); err != nil {
+		return err
+	}
+	if k.Config != "" {
+		var err error
+		if cfg, err = loadConfig(k.Config); err != nil {
+			return exit(exitUsage, err)
+		}
+	}
+	out := bufio.NewWriter(s.out)
+	for _, file := range k.Files {
+		r := newReplay(cfg, writeRows(out, c.JSON))
+		if err := r.file(ctx, file); err != nil {
+			return errors.Join(exit(exitFailed, fmt.Errorf("%s: %w", file, err)), out.Flush())
+		}
+	}
+	return out.Flush()
+}
+
+// replay is one history on virtual time.
+type replay struct {
+	engine  *engine.Engine
+	bakes   *bake.Bakes
+	changes map[string]ops.Change
+	pending []ops.Sample // of the same time
+	now     time.Time
+	emit    func(row any) error
+}
+
+func newReplay(cfg *config, emit func(any) error) *replay {
+	return &replay{
+		engine: engine.New(incidents.EngineConfig(cfg.Incidents), &cfg.Catalog.Catalog, engine.Hooks{}),
+		bakes:  bake.New(&cfg.Catalog.Catalog), changes: map[string]ops.Change{}, emit: emit,
+	}
+}
+
+// file replays one file, line by line.
+func (r *replay) file(ctx context.Context, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var rd io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if rd, err = gzip.NewReader(f); err != nil {
+			return err
+		}
+	}
+	lines := bufio.NewScanner(rd)
+	lines.Buffer(make([]byte, 64<<10), maxReplayLine)
+	for n := 1; lines.Scan(); n++ {
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
+		if err := r.line(lines.Bytes()); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if n%1000 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return r.flush()
+}
+
+// replayLine is any line of a replay file.
+type replayLine struct {
+	At   float64 `json:"at"`
+	Kind string  `json:"kind"`
+
+	Calls  [][2]string `json:"calls"`
+	Change *ops.Change `json:"change"`
+
+	ChangeID string   `json:"change_id"`
+	Stage    int      `json:"stage"`
+	State    string   `json:"state"`
+	Units    []string `json:"units"`
+	Replaces []string `json:"replaces"`
+	Stores   []string `json:"stores"`
+
+	Indicator  string  `json:"indicator"`
+	Service    string  `json:"service"`
+	Caller     string  `json:"caller"`
+	Unit       string  `json:"unit"`
+	CallerUnit string  `json:"caller_unit"`
+	Store      string  `json:"store"`
+	Value      float64 `json:"value"`
+
+	Status      ops.AlertStatus   `json:"status"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+// line takes one line in. Samples of one time are taken together, like a scrape's.
+func (r *replay) line(raw []byte) error {
+	var l replayLine
+	if err := json.Unmarshal(raw, &l); err != nil {
+		return err
+	}
+	if l.At <= 0 || l.At > 1e11 {
+		return fmt.Errorf("at must be Unix seconds")
+	}
+	sec, frac := math.Modf(l.At)
+	at := time.Unix(int64(sec), int64(frac*1e9)).UTC()
+	if at.Before(r.now) {
+		return fmt.Errorf("at %s is before the line above; a replay file is in time order", ops.At(at))
+	}
+	if at.After(r.now) {
+		if err := r.advance(at); err != nil {
+			return err
+		}
+	}
+	return r.take(l, ops.At(at))
+}
+
+// advance moves virtual time on, with ticks where nothing was recorded for a while.
+func (r *replay) advance(at time.Time) error {
+	if err := r.flush(); err != nil {
+		return err
+	}
+	if !r.now.IsZero() {
+		for n := 0; at.Sub(r.now) > tickEvery && n < maxTicks; n++ {
+			r.now = r.now.Add(tickEvery)
+			if err := r.step(engine.Tick{}); err != nil {
+				return err
+			}
+		}
+	}
+	r.now = at
+	return r.verdicts()
+}
+
+// take hands one line to the deciders.
+func (r *replay) take(l replayLine, at ops.Time) error {
+	switch l.Kind {
+	case "topology":
+		return r.step(engine.Topology{Calls: l.Calls})
+	case "change":
+		return r.change(l, at)
+	case "stage":
+		return r.stage(l, at)
+	case "indicator":
+		r.pending = append(r.pending, ops.Sample{
+			At: at, Indicator: l.Indicator, Service: l.Service, Caller: l.Caller, Unit: l.Unit, CallerUnit: l.CallerUnit, Store: l.Store, Value: l.Value,
+		})
+		return nil
+	case "alert":
+		return r.alert(l, at)
+	case "tick":
+		return r.step(engine.Tick{})
+	case "heartbeat", "voice": // the fleet and the voices do not decide on suspects or verdicts yet
+		return nil
+	}
+	return fmt.Errorf("unknown kind; there are topology, change, stage, indicator, alert, heartbeat, voice and tick")
+}
+
+func (r *replay) change(l replayLine, at ops.Time) error {
+	if l.Change == nil || l.Change.ID == "" {
+		return fmt.Errorf("a change line needs a change with an id")
+	}
+	ch := *l.Change
+	if ch.CreatedAt.IsZero() {
+		ch.CreatedAt = at
+	}
+	if ch.StartedAt.IsZero() && ch.Status == "" {
+		ch.StartedAt, ch.Status = at, ops.ChangeStarted
+	}
+	r.changes[ch.ID] = ch
+	return r.step(engine.Change{Change: ch})
+}
+
+func (r *replay) stage(l replayLine, at ops.Time) error {
+	if l.Stage < 1 || l.Stage > 10_000 {
+		return fmt.Errorf("a stage counts from 1 to 10000")
+	}
+	if l.State == "finished" {
+		r.startBake(l, at)
+	}
+	return r.step(engine.Stage{ChangeID: l.ChangeID, Stage: l.Stage, State: l.State, Units: l.Units, Replaces: l.Replaces, Stores: l.Stores, At: at})
+}
+
+// startBake watches what a finished stage reached, as long as the stage or its change says.
+func (r *replay) startBake(l replayLine, at ops.Time) {
+	ch := r.changes[l.ChangeID]
+	d, scope := ch.Bake, ops.Scope{Store: l.Stores}
+	if l.Stage <= len(ch.Stages) {
+		st := ch.Stages[l.Stage-1]
+		scope = scope.Union(st.Scope)
+		if st.Bake > 0 {
+			d = st.Bake
+		}
+	}
+	if d <= 0 {
+		return
+	}
+	r.bakes.Begin(bake.Bake{
+		ChangeID: l.ChangeID, Stage: l.Stage, Service: ch.Service, Scope: scope, Units: l.Units, Not: l.Replaces,
+		From: at.Time, To: at.Add(time.Duration(d)),
+	})
+}
+
+func (r *replay) alert(l replayLine, at ops.Time) error {
+	a := ops.Alert{Status: l.Status, Labels: l.Labels, Annotations: l.Annotations, StartsAt: at, UpdatedAt: at}
+	if a.Status == "" {
+		a.Status = ops.Firing
+	}
+	if a.Status == ops.Resolved {
+		a.EndsAt = at
+	}
+	if err := a.Validate("alert"); err != nil {
+		return err
+	}
+	a.Fingerprint = ops.Fingerprint(a.Labels)
+	return r.step(engine.Alerts{Source: "replay", Alerts: []ops.Alert{a}})
+}
+
+// flush hands the samples of one time over.
+func (r *replay) flush() error {
+	if len(r.pending) == 0 {
+		return nil
+	}
+	samples := r.pending
+	r.pending = nil
+	r.bakes.Observe(samples)
+	return r.step(engine.Samples{Samples: samples})
+}
+
+func (r *replay) step(in engine.Input) error {
+	out := r.engine.Step(in, r.now)
+	if out.Err != nil {
+		return out.Err
+	}
+	for _, row := range out.Rows() {
+		if err := r.emit(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verdictRow is a verdict as `goc replay --json` prints it.
+type verdictRow struct {
+	At       ops.Time     `json:"at"`
+	Kind     string       `json:"kind"`
+	ChangeID string       `json:"change_id"`
+	Stage    int          `json:"stage"`
+	Verdict  ops.Verdict  `json:"verdict"`
+	Score    float64      `json:"score"`
+	Reasons  []ops.Reason `json:"reasons"`
+}
+
+func (r *replay) verdicts() error {
+	for _, o := range r.bakes.Step(r.now) {
+		if err := r.emit(verdictRow{ops.At(o.At), "verdict", o.ChangeID, o.Stage, o.Verdict, o.Score, o.Reasons}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRows prints rows as JSON lines, or in words.
+func writeRows(w io.Writer, asJSON bool) func(any) error {
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		return enc.Encode
+	}
+	return func(row any) error {
+		var err error
+		switch v := row.(type) {
+		case engine.IncidentRow:
+			_, err = fmt.Fprintf(w, "%s  %-7s %s %s: %s\n", v.At, v.Incident, v.Severity, v.State, v.Text)
+		case engine.Ranked:
+			_, err = fmt.Fprintf(w, "%s  %-7s suspects:%s, no change %.0f%%\n", v.At, v.Incident, suspectWords(v.Suspects), v.NoChange*100)
+		case verdictRow:
+			_, err = fmt.Fprintf(w, "%s  %-7s stage %d is %s%s\n", v.At, v.ChangeID, v.Stage, v.Verdict, firstReason(v.Reasons))
+		}
+		return err
+	}
+}
+
+func suspectWords(list []ops.Suspect) string {
+	var sb strings.Builder
+	for _, s := range list {
+		fmt.Fprintf(&sb, " %s %.0f%%", s.ChangeID, s.Probability*100)
+	}
+	return sb.String()
+}
+
+func firstReason(reasons []ops.Reason) string {
+	if len(reasons) == 0 {
+		return ""
+	}
+	return ": " + reasons[0].Message
+}

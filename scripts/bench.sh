@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Prints the figures of docs/benchmarks.md. Nothing here asserts a time: compare runs on one machine, side by side.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+go build -trimpath -o bin/goc ./cmd/goc
+echo "== commits, gate, heartbeats, rules, suspects"
+go test -run '^$' -bench . -benchtime "${BENCHTIME:-1s}" ./storage/... ./changes/... ./collectors/... ./alertrules/... ./incidents/... ./cmd/goc
+if [ -x "${CHROMIUM:-/usr/bin/chromium}" ] && [ -d web/ui/node_modules ]; then
+  echo "== the demo: ten faults, ten minutes"
+  node scripts/measure-demo.mjs bin/goc "${FAULTS:-10}" "${SPEED:-3}" "${SEED:-1}" "${MINUTES:-10}"
+else
+  echo "the demo is not measured: it needs Chromium and 'make ui'" >&2
+fi
