@@ -68,7 +68,7 @@ func (s *Service) remembered(indicator string, services []string, from, to time.
 
 // stepOf is the width of one point of a chart.
 func stepOf(from, to time.Time) time.Duration {
-	return max(2*time.Second, (to.Sub(from) / maxPoints).Round(time.Second))
+	return max(2*time.Second, (to.Sub(from)/maxPoints + time.Second - 1).Truncate(time.Second))
 }
 
 // fold makes one series of lines: a counted indicator is summed over them, any other averaged. A point without any

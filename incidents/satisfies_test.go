@@ -1,0 +1,36 @@
+package incidents_test
+
+import (
+	"context"
+	"time"
+
+	"goc/incidents"
+	"goc/ops"
+)
+
+// What the API needs of this room, as web.Incidents says it; the rooms do not import one another, not even in tests.
+var _ interface {
+	List(ctx context.Context, q ops.IncidentQuery) (ops.List[ops.Incident], error)
+	Get(ctx context.Context, id string) (ops.Incident, error)
+	Timeline(ctx context.Context, id string) ([]ops.Entry, error)
+	Report(ctx context.Context, id string) (markdown string, err error)
+	Chart(ctx context.Context, id string) (ops.Chart, error)
+	Headline(ctx context.Context) (ops.Chart, error)
+	Declare(ctx context.Context, who ops.Principal, d ops.Declaration) (ops.Incident, error)
+	Acknowledge(ctx context.Context, who ops.Principal, id, note string) (ops.Incident, error)
+	Mitigate(ctx context.Context, who ops.Principal, id, note string) (ops.Incident, error)
+	Resolve(ctx context.Context, who ops.Principal, id, note string) (ops.Incident, error)
+	Reopen(ctx context.Context, who ops.Principal, id, note string) (ops.Incident, error)
+	Note(ctx context.Context, who ops.Principal, id, text string) (ops.Incident, error)
+	SetSeverity(ctx context.Context, who ops.Principal, id string, s ops.Severity, note string) (ops.Incident, error)
+	SetRole(ctx context.Context, who ops.Principal, id, role, person string) (ops.Incident, error)
+	Merge(ctx context.Context, who ops.Principal, id, into string) (ops.Incident, error)
+	JudgeSuspect(ctx context.Context, who ops.Principal, id, change string, confirmed bool, note string) (ops.Incident, error)
+	ReceiveAlerts(ctx context.Context, source string, alerts []ops.Alert) ([]ops.Rejected, error)
+	Alerts(ctx context.Context) ([]ops.IncidentAlert, error)
+	Silences(ctx context.Context) ([]ops.Silence, error)
+	PutSilence(ctx context.Context, who ops.Principal, s ops.Silence) (ops.Silence, error)
+	ExpireSilence(ctx context.Context, who ops.Principal, id string) error
+	OnCall(now time.Time) []ops.OnCall
+	OnCallSchedules() []ops.OnCallSchedule
+} = (*incidents.Service)(nil)
