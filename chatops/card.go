@@ -73,6 +73,9 @@ func card(inc ops.Incident, link string, now time.Time) []slack.Block {
 	if inc.Drill != nil {
 		head += "  (drill)"
 	}
+	if inc.Merged != "" {
+		head += "  → " + inc.Merged
+	}
 	blocks := []slack.Block{
 		slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, plain(head, maxHeader), false, false)),
 		section("*" + mrkdwn(inc.Title, maxField) + "*\n" + impact(inc)),
@@ -159,6 +162,9 @@ func suspects(inc ops.Incident) string {
 			line += "\n      " + mrkdwn(s.Reasons[0].Text, maxField)
 		}
 		lines = append(lines, line)
+	}
+	if len(lines) == 1 && inc.NoChange == 0 {
+		return "*Suspects* not ranked yet"
 	}
 	return strings.Join(append(lines, fmt.Sprintf("no change: %.0f %%", inc.NoChange*100)), "\n")
 }

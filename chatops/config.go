@@ -35,6 +35,8 @@ type Slack struct {
 	SigningSecretFile string `yaml:"signing_secret_file"`
 	Channel           string `yaml:"channel"`  // its id (C…) or name
 	BaseURL           string `yaml:"base_url"` // instead of chatops.base_url
+	// Users are the ids (U…) of those who may act from Slack; none means everybody in the workspace.
+	Users []string `yaml:"users"`
 }
 
 // Webhook is a receiver of events; webhook.go says what it gets. Events are patterns such as incident.* or change.finished;
@@ -86,11 +88,13 @@ func (c Config) Validate() error {
 	if !c.Slack.outbound() && (c.Slack.Channel != "" || c.Slack.inbound()) {
 		bad("slack.token", "is needed: without it nothing can be posted")
 	}
-	for name, r := range map[string]Robot{"dingtalk": c.DingTalk, "feishu": c.Feishu} {
-		whole(name+".url", r.URL)
-		one(name+".url", r.URL, r.URLFile)
-		one(name+".secret", r.Secret, r.SecretFile)
+	robot := func(at string, r Robot) {
+		whole(at+".url", r.URL)
+		one(at+".url", r.URL, r.URLFile)
+		one(at+".secret", r.Secret, r.SecretFile)
 	}
+	robot("dingtalk", c.DingTalk)
+	robot("feishu", c.Feishu)
 	if len(c.Webhooks) > maxWebhooks {
 		bad("webhooks", "there may be at most %d", maxWebhooks)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -163,11 +164,23 @@ func (s *Service) interaction(w http.ResponseWriter, r *http.Request, body []byt
 			if !s.seen.first("act:"+a.TriggerID+":"+one.ActionTS+":"+one.ActionID+":"+one.Value, s.o.Now()) {
 				continue
 			}
-			if err := s.press(ctx, a, one.ActionID, one.Value); err != nil {
+			err := s.may(a.User.ID)
+			if err == nil {
+				err = s.press(ctx, a, one.ActionID, one.Value)
+			}
+			if err != nil {
 				s.whisper(ctx, a.Channel.ID, a.User.ID, sorry(err))
 			}
 		}
 	})
+}
+
+// may refuses those who are not among the configured users, where there are any.
+func (s *Service) may(user string) error {
+	if u := s.config.Slack.Users; len(u) > 0 && !slices.Contains(u, user) {
+		return ops.Errorf(ops.Denied, "you may not act here").WithHint("an admin can add your Slack id to chatops.slack.users")
+	}
+	return nil
 }
 
 // press does what a button stands for.
@@ -196,7 +209,12 @@ func (s *Service) command(w http.ResponseWriter, r *http.Request, body []byte) {
 	who := person(form.Get("user_name"), "", form.Get("user_id"))
 	answer := make(chan string, 1)
 	begun := s.work(r.Context(), func(ctx context.Context, late func() bool) {
-		text := s.do(ctx, who, form.Get("text"))
+		text := ""
+		if err := s.may(form.Get("user_id")); err != nil {
+			text = sorry(err)
+		} else {
+			text = s.do(ctx, who, form.Get("text"))
+		}
 		answer <- text
 		if late() {
 			s.whisper(ctx, form.Get("channel_id"), form.Get("user_id"), text)

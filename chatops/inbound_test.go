@@ -158,6 +158,23 @@ func TestAFloodOfBadSignaturesDoesNotFillTheLog(t *testing.T) {
 	}
 }
 
+func TestOnlyConfiguredUsersMayAct(t *testing.T) {
+	r := newRoom(t, func(o *chatops.Options) { o.Config.Slack.Users = []string{"U2"} })
+	r.send("interactions", press("goc_acknowledge", "INC-1", "1"))
+	w := r.send("commands", command("ack INC-1", "2"))
+	if len(r.d.did()) != 0 || !strings.Contains(w.Body.String(), "you may not act here") {
+		t.Errorf("did %q, answer %s", r.d.did(), w.Body)
+	}
+	if got := r.w.seen(); len(got) != 1 || got[0].method != "chat.postEphemeral" {
+		t.Errorf("Slack heard %q", story(got))
+	}
+	r.open(func(o *chatops.Options) { o.Config.Slack.Users = []string{"U2", "U1"} })
+	r.send("interactions", press("goc_acknowledge", "INC-1", "3"))
+	if len(r.d.did()) != 1 {
+		t.Errorf("did %q, want one acknowledge", r.d.did())
+	}
+}
+
 func TestNothingIsMountedWithoutASigningSecret(t *testing.T) {
 	r := newRoom(t, func(o *chatops.Options) { o.Config.Slack.SigningSecret = "" })
 	if got := r.Mounts(); len(got) != 0 {

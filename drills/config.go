@@ -72,23 +72,27 @@ func (c Config) validateDrill(d ops.Drill, at string) []error {
 	if s := d.Expect.Severity; s != "" && !slices.Contains([]ops.Severity{ops.P1, ops.P2, ops.P3, ops.P4}, s) {
 		bad(".expect.severity", "must be P1, P2, P3 or P4")
 	}
-	for field, step := range map[string]ops.Step{".inject": d.Inject, ".revert": d.Revert} {
-		if step.Name == "" {
-			step.Name = field
-		}
-		stepErrs := step.Validate(at+field, params)
-		if len(stepErrs) == 0 {
-			if err := c.allows(step); err != nil {
-				stepErrs = append(stepErrs, err.At(at+field))
-			}
-		}
-		errs = append(errs, stepErrs...)
-	}
+	errs = append(errs, c.validateStep(d.Inject, at+".inject")...)
+	errs = append(errs, c.validateStep(d.Revert, at+".revert")...)
 	for i, check := range d.Abort {
 		errs = append(errs, check.Validate(fmt.Sprintf("%s.abort[%d]", at, i))...)
 	}
 	if _, err := schedule(d, time.Now()); err != nil {
 		errs = append(errs, err.At(at+"."+err.Location))
+	}
+	return errs
+}
+
+// validateStep checks a step, which may go without a name here, and that it uses only what is allowed.
+func (c Config) validateStep(step ops.Step, at string) []error {
+	if step.Name == "" {
+		step.Name = at
+	}
+	errs := step.Validate(at, params)
+	if len(errs) == 0 {
+		if err := c.allows(step); err != nil {
+			errs = append(errs, err.At(at))
+		}
 	}
 	return errs
 }

@@ -75,6 +75,7 @@ func (x *Executor) http(ctx context.Context, key string, step ops.HTTPStep, para
 		req.Header.Set(k, v)
 	}
 	req.Header.Set("Idempotency-Key", key)
+	req.Close = true // on a connection used before, net/http would send what has this header a second time by itself
 	resp, err := x.client.Do(req)
 	if err != nil {
 		return "", lost(ctx, err)

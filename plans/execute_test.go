@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ func TestAParameterCannotBreakOut(t *testing.T) {
 		"of a JSON number":     {ops.Step{HTTP: &ops.HTTPStep{URL: "http://h/", Body: `{"n":${p}}`}}, `1,"admin":true`},
 		"of a path by dots":    {ops.Step{HTTP: &ops.HTTPStep{URL: "http://h/${p}/x"}}, ".."},
 		"of a path by nothing": {ops.Step{HTTP: &ops.HTTPStep{URL: "http://h/${p}/x"}}, ""},
+		"into another header":  {ops.Step{HTTP: &ops.HTTPStep{URL: "http://h/", Headers: map[string]string{"X": "${p}"}}}, "a\r\nX-Role: admin"},
 		"into an option":       {ops.Step{Command: &ops.CommandStep{Argv: []string{"/bin/rm", "${p}"}}}, "-rf"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,6 +135,34 @@ func TestWhatIsKnownWhenNoAnswerCame(t *testing.T) {
 	l.Close()
 	if _, err = plans.NewExecutor(nil).Do(t.Context(), "k", post, nil); !errors.As(err, &how) || how.Unknown || how.Retry == 0 {
 		t.Errorf("a refused connection: %+v, want to be tried again", err)
+	}
+}
+
+// TestABrokenConnectionIsNotUsedTwice has a server that hears a second request on a connection and closes it unanswered:
+// net/http sends such a request again by itself when it bears an Idempotency-Key and the connection was used before.
+func TestABrokenConnectionIsNotUsedTwice(t *testing.T) {
+	var heard atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if heard.Add(1) < 2 {
+			return
+		}
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conn.Close()
+	}))
+	defer srv.Close()
+	x := plans.NewExecutor(nil)
+	post := ops.Step{HTTP: &ops.HTTPStep{URL: srv.URL, Body: "{}"}}
+	if _, err := x.Do(t.Context(), "k1", post, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := x.Do(t.Context(), "k2", post, nil)
+	var how *plans.StepError
+	if !errors.As(err, &how) || !how.Unknown || heard.Load() != 2 {
+		t.Errorf("got %v after %d requests, want unknown after 2", err, heard.Load())
 	}
 }
 

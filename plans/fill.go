@@ -100,6 +100,14 @@ func inForm(_, value string) (string, error) { return url.QueryEscape(value), ni
 
 func asIs(_, value string) (string, error) { return value, nil }
 
+// inHeader refuses what would begin another header.
+func inHeader(_, value string) (string, error) {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return "", ops.Errorf(ops.Invalid, "must not have control characters where it stands in a header")
+	}
+	return value, nil
+}
+
 // inArgument keeps a value from becoming an option: an argument that begins with a parameter must not begin with a dash.
 func inArgument(before, value string) (string, error) {
 	if before == "" && strings.HasPrefix(value, "-") {
@@ -159,7 +167,7 @@ func fillHTTP(h ops.HTTPStep, params map[string]string) (ops.HTTPStep, error) {
 		return out, err
 	}
 	for k, v := range h.Headers {
-		if out.Headers[http.CanonicalHeaderKey(k)], err = fill(v, params, asIs); err != nil {
+		if out.Headers[http.CanonicalHeaderKey(k)], err = fill(v, params, inHeader); err != nil {
 			return out, err
 		}
 	}

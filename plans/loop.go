@@ -18,7 +18,7 @@ func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.o.Poll)
 	defer tick.Stop()
 	for {
-		for _, r := range s.list() {
+		for _, r := range s.due() {
 			if err := s.look(ctx, r); err != nil && ctx.Err() == nil {
 				s.o.Logger.Error("a run could not be moved", "run", r.ID, "error", err)
 			}
@@ -30,6 +30,19 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-s.wake:
 		}
 	}
+}
+
+// due lists the runs to which time alone may do something.
+func (s *Service) due() []run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []run
+	for _, r := range s.runs {
+		if !r.State.Done() {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // look does what time alone may do to a run.

@@ -39,6 +39,9 @@ func (j *journal) Append(m ops.Mutation) *ops.Receipt {
 		m.Events[i].Seq = int64(len(j.events) + 1)
 		j.events = append(j.events, m.Events[i])
 	}
+	for _, r := range m.Delete {
+		delete(j.records, r.ID)
+	}
 	for _, e := range m.Effects {
 		j.pending = slices.DeleteFunc(j.pending, func(p ops.Effect) bool { return p.Key == e.Key })
 		j.pending = append(j.pending, e)
@@ -480,4 +483,30 @@ func TestForPutsTheBestPlanFirst(t *testing.T) {
 	if got, want := s.For(inc), []string{"no-change", "by-alert", "both", "any"}; !slices.Equal(got[:1], want[:1]) {
 		t.Errorf("got %q, want %q first", got, want[0])
 	}
+}
+
+func TestOnlyTheNewestRunsAreKept(t *testing.T) {
+	j := &journal{}
+	s := open(t, j, &gauge{}, rollback("http://h"))
+	waiting, err := s.Start(t.Context(), alice, "rollback-release", ops.RunRequest{Incident: "INC-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 1200 {
+		r, err := s.Start(t.Context(), alice, "rollback-release", ops.RunRequest{Params: map[string]string{"suspect": "CHG-1", "service": "cart"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Abort(t.Context(), alice, r.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(j.records); n != 1000 {
+		t.Errorf("%d records", n)
+	}
+	state(t, s, waiting.ID, ops.RunWaiting)
+	if _, err := s.Get(t.Context(), "RUN-2"); ops.KindOf(err) != ops.NotFound {
+		t.Errorf("the oldest run that has ended: %v", err)
+	}
+	state(t, s, "RUN-1201", ops.RunAborted)
 }

@@ -9,6 +9,9 @@ import (
 	"goc/ops"
 )
 
+// keep is how many runs are kept; older ones that have ended go, and the audit still tells of them.
+const keep = 1000
+
 // maxActive bounds the runs that are under way at once.
 const maxActive = 100
 
@@ -71,6 +74,7 @@ func (s *Service) Start(ctx context.Context, who ops.Principal, plan string, req
 		m.Effects = append(m.Effects, effect(r, i))
 	}
 	s.runs[r.ID] = r
+	m.Delete = s.forget()
 	receipt := s.o.Journal.Append(m)
 	s.mu.Unlock()
 	if _, err := receipt.Wait(ctx); err != nil {
@@ -95,6 +99,18 @@ func (s *Service) mayStart(plan, incident string) error {
 		return ops.Errorf(ops.Unavailable, "%d runs are under way, which is the most there may be", active)
 	}
 	return nil
+}
+
+// forget drops the oldest runs beyond keep from memory and returns their records. The caller holds s.mu.
+func (s *Service) forget() (gone []ops.Record) {
+	for n := s.last - 2*keep; len(s.runs) > keep && n < s.last; n++ {
+		r, ok := s.runs[fmt.Sprintf("RUN-%d", n)]
+		if ok && r.State.Done() && r.State != ops.RunIndeterminate {
+			delete(s.runs, r.ID)
+			gone = append(gone, ops.Record{Kind: recordKind, ID: r.ID})
+		}
+	}
+	return gone
 }
 
 // make builds the run that Start records. The caller holds s.mu.
