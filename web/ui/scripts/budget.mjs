@@ -6,7 +6,11 @@ const KB = 1024;
 const limits = { first: 60 * KB, screen: 15 * KB, chart: 30 * KB, all: 200 * KB };
 const dir = new URL('../dist/assets/', import.meta.url);
 const size = (name) => gzipSync(readFileSync(new URL(name, dir)), { level: 9 }).length;
-const files = readdirSync(dir).map((name) => ({ name, bytes: size(name), text: name.endsWith('.js') ? readFileSync(new URL(name, dir), 'utf8') : '' }));
+const files = readdirSync(dir).map((name) => ({
+  name,
+  bytes: size(name),
+  text: name.endsWith('.js') ? readFileSync(new URL(name, dir), 'utf8') : '',
+}));
 const by = Object.fromEntries(files.map((f) => [f.name, f]));
 
 // Static imports of a chunk, transitively: what the browser must have before it runs.
@@ -37,6 +41,8 @@ let failed = false;
 for (const [name, bytes, limit] of rows) {
   const over = bytes > limit;
   failed ||= over;
-  console.log(`${over ? 'OVER' : '  ok'}  ${(bytes / KB).toFixed(1).padStart(6)} of ${String(limit / KB).padStart(3)} KB  ${name}`);
+  console.log(
+    `${over ? 'OVER' : '  ok'}  ${(bytes / KB).toFixed(1).padStart(6)} of ${String(limit / KB).padStart(3)} KB  ${name}`,
+  );
 }
 process.exit(failed ? 1 : 0);

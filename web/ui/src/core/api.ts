@@ -7,7 +7,11 @@ export class Problem extends Error {
     readonly hint = '',
     readonly errors: { location?: string; message: string }[] = [],
   ) {
-    super([title, detail, ...errors.map((e) => [e.location, e.message].filter(Boolean).join(': '))].filter(Boolean).join(' — '));
+    super(
+      [title, detail, ...errors.map((e) => [e.location, e.message].filter(Boolean).join(': '))]
+        .filter(Boolean)
+        .join(' — '),
+    );
   }
 }
 

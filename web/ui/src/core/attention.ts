@@ -12,7 +12,8 @@ export function over(i: Incident): boolean {
 
 /** Worst first: by severity, then those nobody is on, then the oldest. A drill stands behind what is real, what is over behind all. */
 export function worstFirst(incidents: Incident[]): Incident[] {
-  const rank = (i: Incident) => (over(i) ? 100 : 0) + order.indexOf(i.severity) * 4 + (i.drill ? 2 : 0) + (i.state === 'open' ? 0 : 1);
+  const rank = (i: Incident) =>
+    (over(i) ? 100 : 0) + order.indexOf(i.severity) * 4 + (i.drill ? 2 : 0) + (i.state === 'open' ? 0 : 1);
   return [...incidents].sort((a, b) => rank(a) - rank(b) || (a.onset_at ?? '').localeCompare(b.onset_at ?? ''));
 }
 

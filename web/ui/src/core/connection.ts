@@ -38,7 +38,8 @@ export class Connection {
 
   freshness(): Freshness {
     const now = this.now();
-    if (this.heardAt < 0) return { state: this.closedAt > 0 && now - this.closedAt > LOST_MS ? 'lost' : 'connecting', ageMs: 0 };
+    if (this.heardAt < 0)
+      return { state: this.closedAt > 0 && now - this.closedAt > LOST_MS ? 'lost' : 'connecting', ageMs: 0 };
     const ageMs = now - this.heardAt;
     if (!this.open && this.closedAt >= 0 && now - this.closedAt > LOST_MS) return { state: 'lost', ageMs };
     if (ageMs > STALE_MS * 4) return { state: 'lost', ageMs };

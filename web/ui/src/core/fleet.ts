@@ -76,7 +76,11 @@ export class FleetModel extends Emitter {
   cell(index: number): { store: WallStore; device: string; state: StateName } | null {
     const store = this.stores.find((s) => index >= s.offset && index < s.offset + s.devices.length);
     if (!store) return null;
-    return { store, device: store.devices[index - store.offset]!, state: stateNames[this.states[index]!] ?? 'never_seen' };
+    return {
+      store,
+      device: store.devices[index - store.offset]!,
+      state: stateNames[this.states[index]!] ?? 'never_seen',
+    };
   }
 
   private tellCells(cells: Uint32Array | null): void {

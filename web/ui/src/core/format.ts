@@ -65,7 +65,9 @@ export class Clockface {
   near(t: Time | number | undefined, now: number): string {
     const ms = typeof t === 'number' ? t : millis(t);
     if (Number.isNaN(ms)) return '–';
-    return this.day.format(ms) === this.day.format(now) ? this.clock(ms) : `${this.day.format(ms).slice(5)} ${this.short(ms)}`;
+    return this.day.format(ms) === this.day.format(now)
+      ? this.clock(ms)
+      : `${this.day.format(ms).slice(5)} ${this.short(ms)}`;
   }
 }
 

@@ -1,8 +1,7 @@
 // The binary frames of the fleet topic, little-endian: u8 type, u8 version, u16 zero, u32 layout, then
 // one byte a cell (snapshot) or one u32 a changed cell: state<<24 | index (delta).
 export type FleetFrame =
-  | { type: 'snapshot'; layout: number; states: Uint8Array }
-  | { type: 'delta'; layout: number; cells: Uint32Array };
+  { type: 'snapshot'; layout: number; states: Uint8Array } | { type: 'delta'; layout: number; cells: Uint32Array };
 
 const HEADER = 8;
 

@@ -57,7 +57,15 @@ export class IncidentRoom {
 
   /** Shows the note at once; it goes again when the server refuses it. */
   async note(text: string, actor: string, at: string): Promise<void> {
-    const entry: Entry = { seq: Number.MAX_SAFE_INTEGER, at, kind: 'note', actor, text, name: 'incident.note_added', data: { note: text } };
+    const entry: Entry = {
+      seq: Number.MAX_SAFE_INTEGER,
+      at,
+      kind: 'note',
+      actor,
+      text,
+      name: 'incident.note_added',
+      data: { note: text },
+    };
     this.pendingNotes = [...this.pendingNotes, entry];
     this.changed();
     try {

@@ -24,7 +24,12 @@ export interface MarkStyle {
 }
 
 const shapes: Record<string, string> = { change: '▼', plan: '▶', onset: '', alert: '!' };
-const colours: Record<string, string> = { change: '--info-text', plan: '--text', onset: '--critical-text', alert: '--warning-text' };
+const colours: Record<string, string> = {
+  change: '--info-text',
+  plan: '--text',
+  onset: '--critical-text',
+  alert: '--warning-text',
+};
 const ROWS = 3;
 
 /** Draws a line and a flag a mark, the flags in up to three rows so that they do not lie on each other. */

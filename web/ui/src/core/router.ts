@@ -1,15 +1,6 @@
 // All state that a link should carry is in the URL: the screen in the path, how it is looked at in the query.
 export type Screen =
-  | 'situation'
-  | 'incident'
-  | 'fleet'
-  | 'changes'
-  | 'plans'
-  | 'drills'
-  | 'voice'
-  | 'review'
-  | 'me'
-  | 'lost';
+  'situation' | 'incident' | 'fleet' | 'changes' | 'plans' | 'drills' | 'voice' | 'review' | 'me' | 'lost';
 
 export interface Route {
   screen: Screen;

@@ -6,7 +6,12 @@ export function runProgress(run: Run): { done: number; total: number; current: s
   const steps = (run.steps ?? []).filter((s) => (s.kind === 'undo') === undoing);
   const done = steps.filter((s) => s.state !== 'pending' && s.state !== 'running').length;
   const at = steps.findIndex((s) => s.state === 'running');
-  return { done, total: steps.length, current: steps[at]?.name ?? '', at: at < 0 ? Math.min(done + 1, steps.length) : at + 1 };
+  return {
+    done,
+    total: steps.length,
+    current: steps[at]?.name ?? '',
+    at: at < 0 ? Math.min(done + 1, steps.length) : at + 1,
+  };
 }
 
 const ended = new Set(['succeeded', 'failed', 'aborted', 'indeterminate', 'undone']);

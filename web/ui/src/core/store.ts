@@ -127,7 +127,10 @@ export class Store extends Emitter {
 
   /** Acknowledges at once on the screen; when the server refuses, it is taken back and said. */
   async acknowledge(id: string, failed: (why: string) => string): Promise<void> {
-    const patch: Partial<Incident> = { state: 'acknowledged', acknowledged_at: new Date(this.clock.now()).toISOString() };
+    const patch: Partial<Incident> = {
+      state: 'acknowledged',
+      acknowledged_at: new Date(this.clock.now()).toISOString(),
+    };
     const takeBack = this.optimistic.lay(id, patch);
     this.changed();
     try {
@@ -223,7 +226,8 @@ export class Store extends Emitter {
 
   private takeFrame(frame: LiveFrame): void {
     this.connection.heard();
-    if (frame.type === 'snapshot' && frame.topic === 'situation' && isSituation(frame.data)) this.takeSituation(frame.data);
+    if (frame.type === 'snapshot' && frame.topic === 'situation' && isSituation(frame.data))
+      this.takeSituation(frame.data);
     if (frame.type !== 'event') return;
     for (const fn of this.topicListeners) fn(frame);
     this.room?.hear(frame);

@@ -11,7 +11,13 @@ export function acknowledge(id: string): void {
 /** The incident that a key means: the one in focus, else the one looked at, else the worst. */
 export function meant(): string | null {
   const focused = document.activeElement?.closest<HTMLElement>('[data-incident]')?.dataset.incident;
-  return focused ?? page.route.params.id ?? live.incidents.find((i) => i.state === 'open')?.id ?? live.incidents[0]?.id ?? null;
+  return (
+    focused ??
+    page.route.params.id ??
+    live.incidents.find((i) => i.state === 'open')?.id ??
+    live.incidents[0]?.id ??
+    null
+  );
 }
 
 /** Puts a link to what is seen on the clipboard; relative time becomes absolute. */

@@ -193,7 +193,8 @@ export const en = {
   'fleet.total': 'Total',
   'fleet.legend': 'Key',
   'fleet.tableLabel': 'Devices by store and state',
-  'fleet.canvas': 'Fleet wall: {n} devices in {stores} stores. {states}. Arrow keys move, Enter opens; the table holds the same.',
+  'fleet.canvas':
+    'Fleet wall: {n} devices in {stores} stores. {states}. Arrow keys move, Enter opens; the table holds the same.',
   'fleet.cell': '{store} · {device} · {state}',
   'fleet.open': 'open',
   'fleet.closed': 'closed',

@@ -37,7 +37,9 @@ function packOf(lang: Lang): Pack {
 
 /** Puts the arguments into a sentence's {places}; a place without an argument stays as it is. */
 export function fill(sentence: string, args: Readonly<Record<string, unknown>>): string {
-  return sentence.replace(/\{(\w+)\}/g, (place, name: string) => (args[name] === undefined ? place : String(args[name])));
+  return sentence.replace(/\{(\w+)\}/g, (place, name: string) =>
+    args[name] === undefined ? place : String(args[name]),
+  );
 }
 
 /** Says key in a language. */
@@ -68,5 +70,10 @@ export function signed(weight: number): string {
 
 /** The browser's language, as far as we speak it. */
 export function preferred(languages: readonly string[]): Lang {
-  return languages.find((l) => /^(zh|en)/i.test(l))?.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+  return languages
+    .find((l) => /^(zh|en)/i.test(l))
+    ?.toLowerCase()
+    .startsWith('zh')
+    ? 'zh'
+    : 'en';
 }

@@ -19,7 +19,12 @@ export function paletteOf(el: Element): WallPalette {
 }
 
 /** Sizes the canvas, writes the names once and returns its pixels; null where there is no 2D context. */
-export function canvasSurface(canvas: HTMLCanvasElement, l: WallLayout, palette: WallPalette, ratio: number): Surface | null {
+export function canvasSurface(
+  canvas: HTMLCanvasElement,
+  l: WallLayout,
+  palette: WallPalette,
+  ratio: number,
+): Surface | null {
   canvas.width = l.width;
   canvas.height = l.height;
   canvas.style.width = `${l.width / ratio}px`;
@@ -50,7 +55,7 @@ function writeNames(ctx: CanvasRenderingContext2D, l: WallLayout, style: CSSStyl
     ctx.font = `${Math.round(l.storeLabel * 0.76)}px ${family}`;
     for (const b of c.blocks) {
       const name = [b.store.id, b.store.name].filter(Boolean).join(' ');
-      ctx.fillText(fit(ctx, name, Math.max(b.cols, 10) * l.pitch), b.x, b.y - l.storeLabel * 0.28);
+      ctx.fillText(fit(ctx, name, Math.max(b.cols, 10) * l.pitch), b.x, b.y - l.storeLabel * 0.36);
     }
   }
 }

@@ -49,9 +49,7 @@ function byCity(stores: WallStore[]): Group[] {
     else groups.set(city, [s]);
   }
   // The largest city first, else in the catalog's order; it never depends on what is wrong, so that places stay where people know them.
-  return [...groups]
-    .map(([city, list]) => ({ city, stores: list }))
-    .sort((a, b) => b.stores.length - a.stores.length );
+  return [...groups].map(([city, list]) => ({ city, stores: list })).sort((a, b) => b.stores.length - a.stores.length);
 }
 
 interface Measures {
@@ -131,7 +129,9 @@ function tryPitch(groups: Group[], width: number, height: number, m: Measures): 
   let best: CityBox[] | null = null;
   let bestHeight = Infinity;
   for (const per of widths(largest)) {
-    const boxes = groups.map((g) => cityBox(g, Math.max(1, Math.round((per * Math.sqrt(g.stores.length)) / Math.sqrt(largest))), m));
+    const boxes = groups.map((g) =>
+      cityBox(g, Math.max(1, Math.round((per * Math.sqrt(g.stores.length)) / Math.sqrt(largest))), m),
+    );
     const placed = shelves(boxes, width, height, m.cityGap);
     const used = placed ? Math.max(...placed.map((b) => b.y + b.h)) : Infinity;
     if (placed && used < bestHeight) [best, bestHeight] = [placed, used];
@@ -140,35 +140,47 @@ function tryPitch(groups: Group[], width: number, height: number, m: Measures): 
 }
 
 /**
- * Places every store of the wall in width × height device pixels with the largest cells that fit. Cities keep together,
+ * Places every store of the wall in the given device pixels with the largest cells that fit. Cities keep together,
  * a city's area follows the number of its stores. `scale` is device pixels a CSS pixel.
  */
-export function layoutWall(stores: WallStore[], width: number, height: number, scale = 1): WallLayout {
+export function layoutWall(stores: WallStore[], fullWidth: number, fullHeight: number, scale = 1): WallLayout {
   const groups = byCity(stores);
+  // Room for the frames around the blocks at the edge.
+  const edge = Math.round(4 * scale);
+  const [width, height] = [fullWidth - 2 * edge, fullHeight - 2 * edge];
   // Names are worth smaller cells; where they do not fit, cells alone.
   for (const named of [true, false]) {
     for (let pitch = Math.round(30 * scale); pitch >= 2; pitch--) {
       const m = measures(pitch, scale, named);
       if (named && m.storeLabel === 0) break;
       const cities = tryPitch(groups, width, height, m);
-      if (cities) return finish(cities, stores, width, height, m);
+      if (cities) return finish(cities, stores, fullWidth, fullHeight, edge, m);
     }
   }
   // It does not fit at all: the smallest cells, and as tall as it takes.
   const m = measures(2, scale, false);
   const cities = tryPitch(groups, Math.max(width, COLS * 2), Infinity, m) ?? [];
   const tall = Math.max(height, ...cities.map((b) => b.y + b.h));
-  return finish(cities, stores, width, tall, m);
+  return finish(cities, stores, fullWidth, tall + 2 * edge, edge, m);
 }
 
-function finish(cities: CityBox[], stores: WallStore[], width: number, height: number, m: Measures): WallLayout {
+function finish(
+  cities: CityBox[],
+  stores: WallStore[],
+  width: number,
+  height: number,
+  edge: number,
+  m: Measures,
+): WallLayout {
   const cells = stores.reduce((n, s) => Math.max(n, s.offset + s.devices.length), 0);
   const cellX = new Int32Array(cells).fill(-1);
   const cellY = new Int32Array(cells).fill(-1);
   const blockOf = new Int32Array(cells).fill(-1);
   const blocks: Block[] = [];
-  spread(cities, width, m.cityGap);
+  spread(cities, width - 2 * edge, m.cityGap);
   for (const box of cities) {
+    box.x += edge;
+    box.y += edge;
     for (const b of box.blocks) {
       b.x += box.x;
       b.y += box.y;

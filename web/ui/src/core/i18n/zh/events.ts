@@ -16,20 +16,25 @@ const record = (v: unknown): Data => (typeof v === 'object' && v !== null ? (v a
 
 type Template = (d: Data, l: Line) => string | null;
 
-const noted = (what: string): Template => (d, l) => `${who(l)}${what}${after(s(d.note))}`;
+const noted =
+  (what: string): Template =>
+  (d, l) =>
+    `${who(l)}${what}${after(s(d.note))}`;
 
 function severityChanged(d: Data, l: Line): string | null {
   const to = s(d.to) || s(d.severity);
   if (!to) return null;
+  if (who(l) === '系统') return `级别${s(d.from) ? `从 ${s(d.from)} ` : ''}变为 ${to}${after(s(d.evidence))}`;
   return `${who(l)}把级别${s(d.from) ? `从 ${s(d.from)} ` : ''}改为 ${to}${after(s(d.note) || s(d.reason))}`;
 }
 
 function ranked(d: Data): string | null {
-  const first = record(Array.isArray(d.suspects) ? d.suspects[0] : (d.first ?? d));
-  const id = s(first.change_id) || s(d.change_id);
-  const p = first.probability ?? d.probability;
-  if (!id) return d.no_change !== undefined ? '嫌疑排序：目前没有变更能解释' : null;
-  return `首要嫌疑 ${id}${typeof p === 'number' ? `，概率 ${percentText(p)}` : ''}${after(s(first.title))}`;
+  const id = s(d.change_id);
+  if (!id) return d.no_change !== undefined ? '目前没有可疑的变更' : null;
+  const p = typeof d.probability === 'number' ? d.probability : NaN;
+  const said = `首要嫌疑 ${id}${Number.isNaN(p) ? '' : `，概率 ${percentText(p)}`}`;
+  const none = typeof d.no_change === 'number' ? d.no_change : 0;
+  return none > p ? `多半与变更无关（${percentText(none)}）；${said}` : said;
 }
 
 function planProgress(d: Data): string | null {
@@ -46,10 +51,12 @@ function run(d: Data): string | null {
 
 const title = (d: Data) => [s(d.service), s(d.version)].filter(Boolean).join(' ') || s(d.title);
 
-const change = (what: (d: Data) => string): Template => (d) => {
-  const t = title(d);
-  return `${word('kind', d.kind)}变更${t ? ` ${t} ` : ''}${what(d)}`;
-};
+const change =
+  (what: (d: Data) => string): Template =>
+  (d) => {
+    const t = title(d);
+    return `${word('kind', d.kind)}变更${t ? ` ${t} ` : ''}${what(d)}`;
+  };
 
 const stage = (d: Data) => (s(d.stage) ? `第 ${s(d.stage)} 阶段` : '阶段');
 
@@ -83,37 +90,47 @@ function fleetChanged(d: Data): string | null {
   return `设备变化：${parts}${d.stores ? `（${s(d.stores)} 家门店）` : ''}`;
 }
 
+const drillOf = (d: Data) => s(record(d.run).title) || s(record(d.run).drill) || '演练';
+
 function scored(d: Data): string {
-  const score = d.score ?? record(d.run).score;
-  return `演练评分${score === undefined || score === null ? '' : ` ${s(score)}`}`;
+  const score = record(d.run).score;
+  return `${drillOf(d)}：得分 ${score === undefined || score === null ? '–' : s(score)}`;
 }
 
-const leg = (name: string, zh: string): Template => (d) => {
-  const seconds = d.seconds ?? d.elapsed_s;
-  const took = typeof seconds === 'number' ? `，用时 ${lengthText(seconds)}` : '';
-  return `${name}：${zh}${took}`;
-};
+/** A leg of a drill, as its run has measured it. */
+const leg =
+  (name: string, zh: string): Template =>
+  (d) => {
+    const legs = record(d.run).legs;
+    const measured = Array.isArray(legs) ? legs.map(record).find((l) => l.name === name) : undefined;
+    const took = typeof measured?.seconds === 'number' ? `，用时 ${lengthText(measured.seconds)}` : '';
+    return `${drillOf(d)}：${zh}${took}`;
+  };
+
+const elapsed = (d: Data, what: string) =>
+  typeof d.elapsed_s === 'number' ? `故障发生后 ${lengthText(d.elapsed_s)}${what}` : `已${what}`;
 
 const freezeOf = (d: Data, l: Line) => s(d.name) || s(record(d.freeze).name) || l.subject || '';
 
 const templates: Record<string, Template> = {
-  'incident.opened': (d) => `${s(d.severity)} 故障开始${after(s(d.title))}`,
+  'incident.opened': (d, l) =>
+    `${l.actor && l.actor !== 'goc' ? `${l.actor} 宣布 ` : ''}${s(d.severity)} 故障${after(s(d.title))}`,
   'incident.alert_added': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 并入${after(s(d.summary))}` : null),
   'incident.alert_resolved': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 恢复，仍在告警 ${s(d.firing) || 0} 条` : null),
   'incident.acknowledged': noted('已认领'),
   'incident.mitigated': noted('标记为已止损'),
-  'incident.recovered': () => '指标恢复正常，恢复计时停止',
+  'incident.recovered': (d) => `${elapsed(d, '恢复')}`,
   'incident.resolved': noted('解决了故障'),
   'incident.reopened': noted('重新打开故障'),
   'incident.severity_changed': severityChanged,
-  'incident.located': (d) => `已定位${after(s(d.change_id) || s(d.by))}`,
+  'incident.located': (d) => `${elapsed(d, '定位')}${after(s(d.stopped_by))}`,
   'incident.suspects_ranked': ranked,
   'incident.note_added': (d, l) => s(d.note) || l.text || null,
   'incident.role_set': (d, l) => {
     const role = word('role', d.role);
     return s(d.person) ? `${s(d.person)} 担任${role}` : `${who(l)}取消了${role}`;
   },
-  'incident.merged': (d) => (s(d.into) ? `${s(d.from)} 并入 ${s(d.into)}` : null),
+  'incident.merged': (d) => (s(d.into) && s(d.from) ? `${s(d.from)} 并入 ${s(d.into)}` : null),
   'incident.suspect_confirmed': (d, l) => (s(d.change_id) ? `${who(l)}确认就是 ${s(d.change_id)}` : null),
   'incident.suspect_rejected': (d, l) => (s(d.change_id) ? `${who(l)}排除了 ${s(d.change_id)}` : null),
   'incident.plan_progress': planProgress,
@@ -142,15 +159,16 @@ const templates: Record<string, Template> = {
   'run.created': run,
   'run.updated': run,
   'run.finished': run,
-  'drill.started': (_, l) => `演练开始（${who(l)}）`,
-  'drill.injected': () => '演练故障已注入',
-  'drill.detected': leg('演练', '已发现'),
-  'drill.located': leg('演练', '已定位'),
-  'drill.recovered': leg('演练', '已恢复'),
-  'drill.reverted': () => '演练已还原',
+  'drill.started': (d, l) => `${who(l)}开始演练：${drillOf(d)}`,
+  'drill.injected': (d) => `${drillOf(d)}：故障已注入`,
+  'drill.detected': leg('detect', '已发现'),
+  'drill.located': leg('locate', '已定位'),
+  'drill.recovered': leg('recover', '已恢复'),
+  'drill.reverting': (d) => `${drillOf(d)}：正在还原`,
+  'drill.reverted': (d) => `${drillOf(d)}：已还原`,
   'drill.scored': scored,
-  'drill.aborted': (_, l) => `${who(l)}中止了演练`,
-  'drill.failed': () => '演练失败',
+  'drill.aborted': (d, l) => `${drillOf(d)}：被${who(l)}中止`,
+  'drill.failed': (d) => `${drillOf(d)}：失败`,
   'token.created': (_, l) => `${who(l)}创建了令牌`,
   'token.revoked': (_, l) => `${who(l)}吊销了令牌`,
   'auth.refused': () => '一次访问被拒绝',
