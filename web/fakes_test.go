@@ -139,7 +139,8 @@ type rooms struct {
 	changes   []ops.Change
 	asked     ops.GateRequest
 	decision  string
-	slow      chan struct{} // where set, recording a change waits for it
+	slow      chan struct{} // where set, recording a change says so and waits for it
+	entered   chan struct{}
 	panics    bool
 	wall      func(uint32, []uint32)
 	cells     []byte
@@ -301,6 +302,7 @@ func (r changeRoom) Get(_ context.Context, id string) (ops.Change, error) {
 
 func (r changeRoom) Record(_ context.Context, who ops.Principal, c ops.Change) (ops.Change, error) {
 	if r.slow != nil {
+		r.entered <- struct{}{}
 		<-r.slow
 	}
 	r.mu.Lock()

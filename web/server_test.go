@@ -27,8 +27,8 @@ type world struct {
 	tokens map[ops.Role]string
 }
 
-// newWorld starts a server. change may alter its options.
-func newWorld(t *testing.T, change ...func(*web.Options)) *world {
+// options are those of a server with rooms made by hand.
+func options(t *testing.T, change ...func(*web.Options)) web.Options {
 	t.Helper()
 	j := newJournal()
 	r := newRooms(j)
@@ -57,11 +57,18 @@ func newWorld(t *testing.T, change ...func(*web.Options)) *world {
 	for _, c := range change {
 		c(&o)
 	}
+	return o
+}
+
+// newWorld starts a server. change may alter its options.
+func newWorld(t *testing.T, change ...func(*web.Options)) *world {
+	t.Helper()
+	o := options(t, change...)
 	s, err := web.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{rooms: r, t: t, server: s, tokens: map[ops.Role]string{}}
+	w := &world{rooms: o.Incidents.(incidentRoom).rooms, t: t, server: s, tokens: map[ops.Role]string{}}
 	if !o.Config.Anonymous {
 		w.bootstrap()
 	}
