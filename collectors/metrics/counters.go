@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"math"
 	"slices"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -64,4 +66,22 @@ func (e exposed) Collect(ch chan<- prometheus.Metric) {
 
 func sortByTime(samples []ops.Sample) {
 	slices.SortStableFunc(samples, func(a, b ops.Sample) int { return a.At.Compare(b.At.Time) })
+}
+
+// registerDisk exposes how full the disk below dir is, so that it is noticed before it is full.
+func registerDisk(reg prometheus.Registerer, dir string) {
+	if reg == nil {
+		return
+	}
+	figure := func(name, help string, of func(syscall.Statfs_t) uint64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			var fs syscall.Statfs_t
+			if err := syscall.Statfs(dir, &fs); err != nil {
+				return math.NaN()
+			}
+			return float64(of(fs))
+		}))
+	}
+	figure("goc_data_free_bytes", "Free space of the disk that holds the data folder.", func(fs syscall.Statfs_t) uint64 { return fs.Bavail * uint64(fs.Bsize) })
+	figure("goc_data_size_bytes", "Size of the disk that holds the data folder.", func(fs syscall.Statfs_t) uint64 { return fs.Blocks * uint64(fs.Bsize) })
 }

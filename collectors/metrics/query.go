@@ -136,7 +136,7 @@ func (s *Service) prepare(ctx context.Context, expr string, from, to time.Time, 
 func detach(v parser.Value) parser.Value {
 	switch v := v.(type) {
 	case promql.Vector:
-		return append(promql.Vector(nil), v...)
+		return append(promql.Vector{}, v...)
 	case promql.Matrix:
 		out := make(promql.Matrix, len(v))
 		for i, series := range v {

@@ -21,7 +21,7 @@ import (
 
 // remote is a Prometheus-compatible query API: Prometheus, Thanos, Mimir, VictoriaMetrics.
 type remote struct {
-	base   *url.URL
+	base   *url.URL // of the API: …/api/v1
 	api    v1.API
 	client *http.Client
 }
@@ -41,7 +41,7 @@ func newRemote(c Config) (*remote, error) {
 	if err != nil {
 		return nil, ops.Errorf(ops.Invalid, "%w", err).At("metrics.remote")
 	}
-	base, err := url.Parse(strings.TrimSuffix(c.Remote, "/"))
+	base, err := url.Parse(strings.TrimSuffix(c.Remote, "/") + "/api/v1")
 	if err != nil {
 		return nil, ops.Errorf(ops.Invalid, "%w", err).At("metrics.remote")
 	}

@@ -104,6 +104,7 @@ func (s *Service) open(o Options) (err error) {
 		EnableAtModifier:         true, EnableNegativeOffset: true,
 	})
 	s.counters = newSamplerMetrics(o.Registerer)
+	registerDisk(o.Registerer, filepath.Clean(o.Dir))
 	s.sampler = s.newSampler(c)
 	if c.Remote != "" {
 		if s.remote, err = newRemote(c); err != nil {
