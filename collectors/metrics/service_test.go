@@ -103,10 +103,10 @@ scrape_configs:
 		`goc_sampler_dropped_total{job="goc",reason="not_finite"} > bool 0`: 1,
 		`1 + 1`: 2,
 	} {
-		points, err := s.Query(ctx, expr, time.Time{})
-		if err != nil || len(points) != 1 || points[0].Value != want {
-			t.Errorf("%s gives %v, %v, want %v", expr, points, err, want)
-		}
+		wait(t, ticks, func([]ops.Sample) bool {
+			points, err := s.Query(ctx, expr, time.Time{})
+			return err == nil && len(points) == 1 && points[0].Value == want
+		})
 	}
 	stop()
 	if err := <-done; err != nil {
