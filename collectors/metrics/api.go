@@ -21,7 +21,7 @@ import (
 const maxForm = 1 << 20
 
 // Handler serves Prometheus' read API: /query, /query_range, /series, /labels, /label/{name}/values, /metadata and
-// /status/buildinfo, below a prefix such as /prometheus/api/v1 that the caller has taken off. (Prometheus' own package
+// /status/buildinfo, with or without /api/v1 before them; the caller has taken off what stands before that. (Prometheus' own package
 // for it, web/api/v1, brings an OpenAPI generator and 143 packages more, and is not in go.sum; the answers here have
 // its JSON, made by the engine's own types.) With a remote store, what is not ours is passed on to it.
 func (s *Service) Handler() http.Handler {
@@ -40,10 +40,18 @@ func (s *Service) Handler() http.Handler {
 			mux.Handle("POST "+path, s.answering(h))
 		}
 	}
-	if s.remote == nil {
-		return mux
+	var h http.Handler = mux
+	if s.remote != nil {
+		h = s.passing(mux)
 	}
-	return s.passing(mux)
+	bare := http.StripPrefix("/api/v1", h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/v1/") {
+			bare.ServeHTTP(w, r)
+		} else {
+			h.ServeHTTP(w, r)
+		}
+	})
 }
 
 // envelope is what every answer of Prometheus' API is wrapped in.

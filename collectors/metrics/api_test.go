@@ -51,7 +51,7 @@ func filled(t testing.TB, o metrics.Options) *metrics.Service {
 
 // serve puts the read API where Prometheus has it, and wants the bearer token when there is one.
 func serve(t testing.TB, s *metrics.Service, token string) *httptest.Server {
-	h := http.StripPrefix("/api/v1", s.Handler())
+	h := s.Handler()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if token != "" && r.Header.Get("Authorization") != "Bearer "+token {
 			http.Error(w, "who are you?", http.StatusUnauthorized)
