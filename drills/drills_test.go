@@ -298,7 +298,11 @@ func TestAbortRevertsAtOnce(t *testing.T) {
 				if _, err := s.Abort(t.Context(), bob, "DRL-1"); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(4 * time.Second)
+				time.Sleep(1500 * time.Millisecond)
+				if reverted := len(c.did()) == 2; reverted == hang {
+					t.Errorf("reverted after 1.5 s: %v; a request that was cut off may still be at work, one that was answered is not", reverted)
+				}
+				time.Sleep(2500 * time.Millisecond)
 				r := state(t, s, "DRL-1", ops.DrillAborted)
 				if r.Score != nil || r.RevertedAt.IsZero() || r.Message != "aborted by bob" {
 					t.Errorf("score %v reverted %s %q", r.Score, r.RevertedAt, r.Message)

@@ -22,6 +22,7 @@ import (
 
 const (
 	recordKind = "drill_run"
+	keep       = 1000            // runs; older ones go, and the audit still tells of them
 	linger     = 2 * time.Minute // after its end what the fault set off may still arrive
 )
 
@@ -254,6 +255,17 @@ func (s *Service) start(ctx context.Context, who ops.Principal, drill, slot stri
 	return r.public(), nil
 }
 
+// forget drops the oldest runs beyond keep from memory and returns their records. The caller holds s.mu.
+func (s *Service) forget() (gone []ops.Record) {
+	for n := s.last - 2*keep; len(s.runs) > keep && n < s.last; n++ {
+		if r, ok := s.runs[fmt.Sprintf("DRL-%d", n)]; ok && !r.live() {
+			delete(s.runs, r.ID)
+			gone = append(gone, ops.Record{Kind: recordKind, ID: r.ID})
+		}
+	}
+	return gone
+}
+
 // make builds a new run. The caller holds s.mu.
 func (s *Service) make(d ops.Drill, who ops.Principal, slot string) run {
 	s.last++
@@ -330,7 +342,7 @@ func (s *Service) change(ctx context.Context, id, actor string, fn func(*run) ([
 // commit applies a run and appends it with its events. The caller holds s.mu and waits for the receipt without it.
 func (s *Service) commit(r run, actor string, what ...news) *ops.Receipt {
 	s.runs[r.ID] = r
-	m := ops.Mutation{Put: []ops.Record{ops.Encode(recordKind, r.ID, r)}}
+	m := ops.Mutation{Put: []ops.Record{ops.Encode(recordKind, r.ID, r)}, Delete: s.forget()}
 	for _, n := range what {
 		m.Events = append(m.Events, ops.NewEvent(ops.At(s.o.Now()), n.name, "drills", r.ID, actor, struct {
 			Text string       `json:"text"`

@@ -284,13 +284,32 @@ func TestAStepThatWasNotDoneIsTriedAgainWithTheSameKey(t *testing.T) {
 	x.status["/say"] = []int{503, 429, 200}
 	s := open(t, j, &gauge{}, rollback(x.URL))
 	r, _ := s.Start(t.Context(), alice, "rollback-release", ops.RunRequest{Incident: "INC-1", Confirm: "rollback-release"})
-	j.deliver(t, s)
+	if errs := j.deliver(t, s); errs != nil {
+		t.Errorf("errors %v: a step that is tried again must not be ordered a second time", errs)
+	}
 	state(t, s, r.ID, ops.RunSucceeded)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if n := len(x.keys); n != 5 || x.keys[2] != x.keys[3] || x.keys[3] != x.keys[4] || x.keys[1] == x.keys[2] || x.keys[0] == "" {
 		t.Errorf("keys %q: want five, the last three the same", x.keys)
 	}
+}
+
+func TestAnEffectThatComesTwiceIsDoneOnce(t *testing.T) {
+	x, j := newTarget(t), &journal{}
+	s := open(t, j, &gauge{}, rollback(x.URL))
+	r, _ := s.Start(t.Context(), alice, "rollback-release", ops.RunRequest{Incident: "INC-1", Confirm: "rollback-release"})
+	first, _ := j.take()
+	if err := s.HandleStep(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.HandleStep(t.Context(), first); !ops.IsPermanent(err) || ops.KindOf(err) != ops.Conflict {
+		t.Errorf("the same effect again: %v, want a permanent conflict", err)
+	}
+	if got := x.seen(); len(got) != 1 {
+		t.Errorf("asked %q, want once", got)
+	}
+	state(t, s, r.ID, ops.RunRunning)
 }
 
 func TestARunEndsAtTheFirstFailure(t *testing.T) {
