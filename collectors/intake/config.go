@@ -8,7 +8,7 @@ import (
 	"goc/ops"
 )
 
-// Config is the section `intake:`. Its zero value works: no secret is set, so each hook needs a token.
+// Config is the section `hooks:`. Its zero value works: no secret is set, so each hook needs a token.
 type Config struct {
 	// ResolveTimeout is how long an alert without an end counts as firing; default 5m, as in Alertmanager.
 	ResolveTimeout ops.Duration `yaml:"resolve_timeout"`
@@ -56,13 +56,13 @@ const (
 
 // Validate says which field is wrong.
 func (c Config) Validate() error {
-	for place, d := range map[string]ops.Duration{"intake.resolve_timeout": c.ResolveTimeout, "intake.hook_hold": c.HookHold} {
+	for place, d := range map[string]ops.Duration{"hooks.resolve_timeout": c.ResolveTimeout, "hooks.hook_hold": c.HookHold} {
 		if v := time.Duration(d); v != 0 && (v < time.Second || v > 30*24*time.Hour) {
 			return ops.Errorf(ops.Invalid, "must be between 1s and 30d").At(place)
 		}
 	}
 	if len(c.Workflows) > 100 {
-		return ops.Errorf(ops.Invalid, "may list at most 100 names").At("intake.workflows")
+		return ops.Errorf(ops.Invalid, "may list at most 100 names").At("hooks.workflows")
 	}
 	return nil
 }

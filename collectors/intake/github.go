@@ -174,7 +174,7 @@ func (p *ghPayload) run(workflows []string) (deed, string, error) {
 	}
 	name := first(p.Workflow.Name, run.Name)
 	if !releases(name, string(run.Path), workflows) {
-		return deed{}, "the workflow is no release: name it in intake.workflows if it is", nil
+		return deed{}, "the workflow is no release: name it in hooks.workflows if it is", nil
 	}
 	c := p.change("run", string(run.ID+"/"+run.Attempt), string(run.SHA))
 	c.Title = strings.TrimSpace(name + ": " + first(run.Title, run.Branch))

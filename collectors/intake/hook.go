@@ -66,7 +66,7 @@ func (s *Service) verify(format string, h http.Header, body []byte) error {
 		ok = same(s.gitlab, h.Get("X-Gitlab-Token"))
 	}
 	if !ok {
-		return ops.Errorf(ops.Unauthenticated, "the signature is missing or wrong").WithHint("the secret must be the one in the configuration, section intake." + format)
+		return ops.Errorf(ops.Unauthenticated, "the signature is missing or wrong").WithHint("the secret must be the one in the configuration, section hooks." + format)
 	}
 	return nil
 }

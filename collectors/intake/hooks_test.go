@@ -219,7 +219,7 @@ func TestAWebhookMustBeSignedWithItsSecret(t *testing.T) {
 	if fmt.Sprint(f.by) != "[github gitlab]" {
 		t.Errorf("recorded by %v", f.by)
 	}
-	if _, err := New(Options{Config: Config{GitHub: Secret{SecretFile: "/nowhere"}}, Alerts: f.room, Changes: f.room, Who: func(*http.Request) ops.Principal { return ops.System }}); err == nil || !strings.HasPrefix(err.Error(), "intake.github.secret_file:") {
+	if _, err := New(Options{Config: Config{GitHub: Secret{SecretFile: "/nowhere"}}, Alerts: f.room, Changes: f.room, Who: func(*http.Request) ops.Principal { return ops.System }}); err == nil || !strings.HasPrefix(err.Error(), "hooks.github.secret_file:") {
 		t.Errorf("a secret that cannot be read gave %v", err)
 	}
 }
@@ -400,9 +400,9 @@ func TestDeliveriesAreForgottenInOrder(t *testing.T) {
 
 func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
 	for place, c := range map[string]Config{
-		"intake.resolve_timeout": {ResolveTimeout: ops.Duration(time.Millisecond)},
-		"intake.hook_hold":       {HookHold: ops.Duration(1000 * time.Hour)},
-		"intake.workflows":       {Workflows: make([]string, 101)},
+		"hooks.resolve_timeout": {ResolveTimeout: ops.Duration(time.Millisecond)},
+		"hooks.hook_hold":       {HookHold: ops.Duration(1000 * time.Hour)},
+		"hooks.workflows":       {Workflows: make([]string, 101)},
 	} {
 		if err := c.Validate(); err == nil || !strings.HasPrefix(err.Error(), place+":") {
 			t.Errorf("%s: %v", place, err)

@@ -91,7 +91,7 @@ func New(o Options) (*Service, error) {
 	for place, secret := range map[string]struct {
 		from Secret
 		to   *string
-	}{"intake.github": {s.cfg.GitHub, &s.github}, "intake.gitlab": {s.cfg.GitLab, &s.gitlab}, "intake.pagerduty": {s.cfg.PagerDuty, &s.pagerduty}} {
+	}{"hooks.github": {s.cfg.GitHub, &s.github}, "hooks.gitlab": {s.cfg.GitLab, &s.gitlab}, "hooks.pagerduty": {s.cfg.PagerDuty, &s.pagerduty}} {
 		var err error
 		if *secret.to, err = secret.from.read(place); err != nil {
 			return nil, err
