@@ -22,8 +22,9 @@ type place struct {
 	stage  int
 }
 
-// lookEvery is how often a bake under way is looked at for something clearly wrong.
-const lookEvery = time.Minute
+// lookEvery is how often a bake under way is looked at for something clearly wrong: thirty times, but not more often than
+// once a minute, for each look reads weeks of history.
+func lookEvery(k *Bake) time.Duration { return max(time.Minute, k.To.Sub(k.From)/30) }
 
 // New returns an empty Bakes. The catalog says which way an indicator is good, and which stores a city has.
 func New(catalog *ops.Catalog) *Bakes {
@@ -105,7 +106,7 @@ func (b *Bakes) due(now time.Time) []due {
 	defer b.mu.Unlock()
 	var list []due
 	for p, k := range b.under {
-		if now.Before(k.To) && now.Sub(b.looked[p]) < lookEvery {
+		if now.Before(k.To) && now.Sub(b.looked[p]) < lookEvery(k) {
 			continue
 		}
 		b.looked[p] = now
