@@ -143,13 +143,14 @@ type rooms struct {
 	entered   chan struct{}
 	panics    bool
 	wall      func(uint32, []uint32)
+	watched   chan struct{} // closed once someone watches the wall
 	cells     []byte
 	layout    uint32
 	lists     int // how often the incidents were listed
 }
 
 func newRooms(j *journal) *rooms {
-	return &rooms{j: j, incidents: map[string]ops.Incident{}, decision: ops.EffectAllow, cells: []byte{1, 1, 4}, layout: 7}
+	return &rooms{j: j, incidents: map[string]ops.Incident{}, decision: ops.EffectAllow, watched: make(chan struct{}), cells: []byte{1, 1, 4}, layout: 7}
 }
 
 func (r *rooms) put(i ops.Incident) {
@@ -374,6 +375,7 @@ func (r fleetRoom) WatchWall(fn func(uint32, []uint32)) func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.wall = fn
+	close(r.watched)
 	return func() {}
 }
 
