@@ -28,8 +28,10 @@ func allowKey(c *ops.Change, stage int) string {
 	if c.ID != "" {
 		return c.ID + "/" + strconv.Itoa(stage)
 	}
-	return "key:" + ops.Fingerprint(map[string]string{"kind": string(c.Kind), "service": c.Service, "version": c.Version,
-		"environment": orDefault(c.Environment, Production), "title": c.Title, "stage": strconv.Itoa(stage)})
+	return "key:" + ops.Fingerprint(map[string]string{
+		"kind": string(c.Kind), "service": c.Service, "version": c.Version,
+		"environment": orDefault(c.Environment, Production), "title": c.Title, "stage": strconv.Itoa(stage),
+	})
 }
 
 // remember keeps an allow and returns the record that makes it durable; false when there are too many.

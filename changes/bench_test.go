@@ -24,14 +24,18 @@ func loaded(b *testing.B, n, freezes int) *changes.Service {
 	done.Settle(nil, nil)
 	now := monday
 	incidents := []ops.Incident{{ID: "INC-1", Title: "slow", Severity: ops.P3, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"cart"}}}}
-	s, err := changes.New(b.Context(), changes.Options{Catalog: catalog(b), Journal: quiet{done}, Now: func() time.Time { return now },
-		Incidents: func() []ops.Incident { return incidents }})
+	s, err := changes.New(b.Context(), changes.Options{
+		Catalog: catalog(b), Journal: quiet{done}, Now: func() time.Time { return now },
+		Incidents: func() []ops.Incident { return incidents },
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	for i := range n {
-		c, err := s.Record(b.Context(), ci, ops.Change{Kind: ops.KindRelease, Title: "release", Service: []string{"pay", "cart"}[i%2], Version: fmt.Sprint(i),
-			Scope: ops.Scope{Store: []string{[]string{"SH-1", "SH-2", "BJ-1"}[i%3]}}, Stages: []ops.Stage{{Name: "ring 1"}, {Name: "ring 2"}}})
+		c, err := s.Record(b.Context(), ci, ops.Change{
+			Kind: ops.KindRelease, Title: "release", Service: []string{"pay", "cart"}[i%2], Version: fmt.Sprint(i),
+			Scope: ops.Scope{Store: []string{[]string{"SH-1", "SH-2", "BJ-1"}[i%3]}}, Stages: []ops.Stage{{Name: "ring 1"}, {Name: "ring 2"}},
+		})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -78,7 +78,8 @@ func (s *Service) question(who ops.Principal, r ops.GateRequest) (Request, State
 // audit is the mutation that records a decision with its inputs, so that it can be made again.
 func (s *Service) audit(c *ops.Change, in *Inputs, d *ops.Decision) ops.Mutation {
 	m := ops.Mutation{Events: []ops.Event{ops.NewEvent(d.At, "gate.decided", "gate", orDefault(d.ChangeID, d.DecisionID), in.Person, decided{
-		Text: sentence(c, in, d), DecisionID: d.DecisionID, ChangeID: d.ChangeID, Stage: in.Stage, Decision: d.Decision, Reasons: d.Reasons, Inputs: in})}}
+		Text: sentence(c, in, d), DecisionID: d.DecisionID, ChangeID: d.ChangeID, Stage: in.Stage, Decision: d.Decision, Reasons: d.Reasons, Inputs: in,
+	})}}
 	if d.Decision == ops.EffectAllow && !in.Rollback {
 		if record, ok := s.remember(allowKey(c, in.Stage), d); ok {
 			m.Put = []ops.Record{record}
@@ -151,7 +152,8 @@ func (s *Service) Override(ctx context.Context, who ops.Principal, o ops.Overrid
 	receipt := s.journal.Append(ops.Mutation{
 		Put: []ops.Record{ops.Encode(kindOverride, o.ID, o)},
 		Events: []ops.Event{ops.NewEvent(o.CreatedAt, "gate.overridden", "gate", o.ChangeID, who.Name, map[string]any{
-			"text": o.Person + " broke the glass for " + describe(&e.Change) + " until " + o.ExpiresAt.String() + ": " + o.Reason, "override": o})},
+			"text": o.Person + " broke the glass for " + describe(&e.Change) + " until " + o.ExpiresAt.String() + ": " + o.Reason, "override": o,
+		})},
 	})
 	s.mu.Unlock()
 	_, err = receipt.Wait(ctx)
@@ -213,6 +215,7 @@ func (s *Service) approve(who ops.Principal, a ops.Approval) (*ops.Receipt, ops.
 	return s.journal.Append(ops.Mutation{
 		Put: []ops.Record{ops.Encode(kindApproval, a.ChangeID+"/"+a.Person, a)},
 		Events: []ops.Event{ops.NewEvent(a.At, "gate.approved", "gate", a.ChangeID, who.Name, map[string]any{
-			"text": a.Person + " approved " + describe(&e.Change), "approval": a})},
+			"text": a.Person + " approved " + describe(&e.Change), "approval": a,
+		})},
 	}), a, nil
 }

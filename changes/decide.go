@@ -172,8 +172,10 @@ func (j *judge) breakGlass(d *ops.Decision) {
 		return
 	}
 	j.broken = true
-	d.Reasons = append(j.reasons, ops.Reason{Rule: ruleBreakGlass, Effect: ops.EffectAllow,
-		Message: fmt.Sprintf("%s broke the glass until %s: %s", o.Person, o.ExpiresAt, o.Reason)})
+	d.Reasons = append(j.reasons, ops.Reason{
+		Rule: ruleBreakGlass, Effect: ops.EffectAllow,
+		Message: fmt.Sprintf("%s broke the glass until %s: %s", o.Person, o.ExpiresAt, o.Reason),
+	})
 }
 
 // worst is the decision: a denial counts over a wait, a wait over nothing.

@@ -16,10 +16,12 @@ import (
 // aCase draws a request and a state of the gate. Freezes are drawn apart, so that properties can add one.
 func aCase(t *rapid.T, catalog *ops.Catalog) (changes.Request, changes.State, time.Time) {
 	now := monday.Add(time.Duration(rapid.IntRange(0, 14*24*60).Draw(t, "now"))*time.Minute + time.Duration(rapid.IntRange(0, 2000).Draw(t, "ms"))*time.Millisecond)
-	c := ops.Change{ID: "CHG-1", Kind: rapid.SampledFrom(ops.ChangeKinds[:]).Draw(t, "kind"), Title: "t", Author: "Wang",
+	c := ops.Change{
+		ID: "CHG-1", Kind: rapid.SampledFrom(ops.ChangeKinds[:]).Draw(t, "kind"), Title: "t", Author: "Wang",
 		Service: rapid.SampledFrom([]string{"", "pay", "cart"}).Draw(t, "service"), Scope: aScope(t),
 		Environment: rapid.SampledFrom([]string{"", "production", "staging"}).Draw(t, "environment"),
-		Risk:        rapid.SampledFrom([]string{"", "low", "high"}).Draw(t, "risk"), Status: ops.ChangePlanned}
+		Risk:        rapid.SampledFrom([]string{"", "low", "high"}).Draw(t, "risk"), Status: ops.ChangePlanned,
+	}
 	for range rapid.IntRange(0, 3).Draw(t, "stages") {
 		st := ops.Stage{Scope: aScope(t), Bake: ops.Duration(10 * time.Minute)}
 		if rapid.Bool().Draw(t, "started") {
@@ -32,8 +34,10 @@ func aCase(t *rapid.T, catalog *ops.Catalog) (changes.Request, changes.State, ti
 		}
 		c.Stages = append(c.Stages, st)
 	}
-	r := changes.Request{Change: c, Stage: rapid.IntRange(0, 4).Draw(t, "stage"),
-		Who: ops.Principal{Name: "ci-1", Role: rapid.SampledFrom([]ops.Role{ops.CI, ops.Commander, ops.Admin}).Draw(t, "role")}}
+	r := changes.Request{
+		Change: c, Stage: rapid.IntRange(0, 4).Draw(t, "stage"),
+		Who: ops.Principal{Name: "ci-1", Role: rapid.SampledFrom([]ops.Role{ops.CI, ops.Commander, ops.Admin}).Draw(t, "role")},
+	}
 	s := changes.State{Catalog: catalog, Config: changes.Config{Approvals: map[string]int{"high": 2}}}
 	for range rapid.IntRange(0, 3).Draw(t, "freezes") {
 		s.Freezes = append(s.Freezes, aFreeze(t, catalog, now))
@@ -71,8 +75,10 @@ func aFreeze(t *rapid.T, catalog *ops.Catalog, now time.Time) *changes.Freeze {
 		f.From = ops.At(now.Add(time.Duration(rapid.IntRange(-60, 30).Draw(t, "from")) * time.Minute))
 		f.To = ops.At(f.From.Add(time.Duration(rapid.IntRange(1, 90).Draw(t, "length")) * time.Minute))
 	} else {
-		f.Schedule = &ops.FreezeSchedule{Cron: rapid.SampledFrom([]string{"0 11 * * *", "*/30 * * * *", "0 0 * * 1-5"}).Draw(t, "cron"),
-			Duration: ops.Duration(time.Duration(rapid.IntRange(1, 600).Draw(t, "minutes")) * time.Minute), Timezone: "Asia/Shanghai"}
+		f.Schedule = &ops.FreezeSchedule{
+			Cron:     rapid.SampledFrom([]string{"0 11 * * *", "*/30 * * * *", "0 0 * * 1-5"}).Draw(t, "cron"),
+			Duration: ops.Duration(time.Duration(rapid.IntRange(1, 600).Draw(t, "minutes")) * time.Minute), Timezone: "Asia/Shanghai",
+		}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "exempts") == 0 {
 		f.Exempt = ops.FreezeExempt{Kinds: []ops.ChangeKind{rapid.SampledFrom(ops.ChangeKinds[:]).Draw(t, "exempt kind")}, Roles: []ops.Role{ops.Admin}}
@@ -85,8 +91,10 @@ func aFreeze(t *rapid.T, catalog *ops.Catalog, now time.Time) *changes.Freeze {
 }
 
 func anIncident(t *rapid.T) ops.Incident {
-	i := ops.Incident{ID: "INC-1", Title: "i", Scope: aScope(t), Severity: rapid.SampledFrom([]ops.Severity{ops.P1, ops.P2, ops.P3, ops.P4}).Draw(t, "severity"),
-		State: rapid.SampledFrom([]ops.IncidentState{ops.IncidentOpen, ops.IncidentMitigated, ops.IncidentResolved}).Draw(t, "state")}
+	i := ops.Incident{
+		ID: "INC-1", Title: "i", Scope: aScope(t), Severity: rapid.SampledFrom([]ops.Severity{ops.P1, ops.P2, ops.P3, ops.P4}).Draw(t, "severity"),
+		State: rapid.SampledFrom([]ops.IncidentState{ops.IncidentOpen, ops.IncidentMitigated, ops.IncidentResolved}).Draw(t, "state"),
+	}
 	if rapid.IntRange(0, 3).Draw(t, "suspects") == 0 {
 		i.Suspects = []ops.Suspect{{ChangeID: "CHG-1", Rank: rapid.IntRange(1, 2).Draw(t, "rank"), Verdict: rapid.SampledFrom([]string{"suspect", "confirmed", "rejected"}).Draw(t, "suspicion")}}
 	}
@@ -149,8 +157,10 @@ func closedAt(f ops.Freeze, now time.Time) bool {
 	zone, _ := time.LoadLocation(f.Schedule.Timezone)
 	for back := time.Duration(0); back < time.Duration(f.Schedule.Duration); back += time.Minute {
 		l := now.Add(-back).Truncate(time.Minute).In(zone)
-		opens := map[string]bool{"0 11 * * *": l.Hour() == 11 && l.Minute() == 0, "*/30 * * * *": l.Minute()%30 == 0,
-			"0 0 * * 1-5": l.Hour() == 0 && l.Minute() == 0 && l.Weekday() >= 1 && l.Weekday() <= 5}[f.Schedule.Cron]
+		opens := map[string]bool{
+			"0 11 * * *": l.Hour() == 11 && l.Minute() == 0, "*/30 * * * *": l.Minute()%30 == 0,
+			"0 0 * * 1-5": l.Hour() == 0 && l.Minute() == 0 && l.Weekday() >= 1 && l.Weekday() <= 5,
+		}[f.Schedule.Cron]
 		if opens && now.Before(l.Add(time.Duration(f.Schedule.Duration))) {
 			return true
 		}

@@ -172,7 +172,8 @@ func (s *Service) AddFreeze(ctx context.Context, who ops.Principal, f ops.Freeze
 	receipt := s.journal.Append(ops.Mutation{
 		Put: []ops.Record{ops.Encode(kindFreeze, f.ID, f)},
 		Events: []ops.Event{ops.NewEvent(f.CreatedAt, "freeze.added", "gate", f.ID, who.Name, map[string]any{
-			"text": "freeze " + f.ID + " (" + f.Name + ") added for " + f.Scope.String(), "freeze": f})},
+			"text": "freeze " + f.ID + " (" + f.Name + ") added for " + f.Scope.String(), "freeze": f,
+		})},
 	})
 	s.mu.Unlock()
 	_, err = receipt.Wait(ctx)
@@ -210,7 +211,8 @@ func (s *Service) LiftFreeze(ctx context.Context, who ops.Principal, freeze stri
 		Put:    []ops.Record{ops.Encode(kindFreeze, f.ID, f)},
 		Delete: []ops.Record{{Kind: kindFrozen, ID: f.ID}},
 		Events: []ops.Event{ops.NewEvent(now, "freeze.lifted", "gate", f.ID, who.Name, map[string]any{
-			"text": "freeze " + f.ID + " (" + f.Name + ") lifted by " + who.Name, "freeze": f})},
+			"text": "freeze " + f.ID + " (" + f.Name + ") lifted by " + who.Name, "freeze": f,
+		})},
 	})
 	s.mu.Unlock()
 	_, err := receipt.Wait(ctx)

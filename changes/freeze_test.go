@@ -131,8 +131,14 @@ func TestAScheduledFreezeClosesAndOpensEachDay(t *testing.T) {
 	}
 	c := r.record(ci, staged())
 	for _, tt := range []struct{ clock, decision string }{ // UTC; the clock also jumps back
-		{"2026-11-17T02:59:59.999Z", "allow"}, {"2026-11-17T03:00:00Z", "deny"}, {"2026-11-17T04:59:59.999Z", "deny"}, {"2026-11-17T05:00:00Z", "allow"},
-		{"2026-11-18T04:00:00Z", "deny"}, {"2026-11-18T06:00:00Z", "allow"}, {"2026-11-17T04:00:00Z", "deny"}, {"2026-12-24T04:00:00Z", "deny"},
+		{"2026-11-17T02:59:59.999Z", "allow"},
+		{"2026-11-17T03:00:00Z", "deny"},
+		{"2026-11-17T04:59:59.999Z", "deny"},
+		{"2026-11-17T05:00:00Z", "allow"},
+		{"2026-11-18T04:00:00Z", "deny"},
+		{"2026-11-18T06:00:00Z", "allow"},
+		{"2026-11-17T04:00:00Z", "deny"},
+		{"2026-12-24T04:00:00Z", "deny"},
 	} {
 		r.at, _ = time.Parse(time.RFC3339, tt.clock)
 		if d := r.check(ci, ops.GateRequest{ChangeID: c.ID}); d.Decision != tt.decision {

@@ -31,8 +31,10 @@ type index struct {
 const wideStores = 200
 
 func newIndex(catalog *ops.Catalog) index {
-	return index{catalog: catalog, status: map[ops.ChangeStatus]ascending{}, service: map[string]ascending{},
-		store: map[string]ascending{}, external: map[string]int{}}
+	return index{
+		catalog: catalog, status: map[ops.ChangeStatus]ascending{}, service: map[string]ascending{},
+		store: map[string]ascending{}, external: map[string]int{},
+	}
 }
 
 // get returns CHG-n, nil when there is none.

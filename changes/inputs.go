@@ -99,10 +99,12 @@ type IncidentOpen struct {
 func Gather(r Request, s State, now time.Time) Inputs {
 	now = onRecord(now).Time
 	c := &r.Change
-	in := Inputs{At: ops.At(now), ChangeID: c.ID, Kind: c.Kind, Service: c.Service, Version: c.Version, Status: c.Status, Author: c.Author,
+	in := Inputs{
+		At: ops.At(now), ChangeID: c.ID, Kind: c.Kind, Service: c.Service, Version: c.Version, Status: c.Status, Author: c.Author,
 		Risk: c.Risk, Stage: stageAsked(r), Rollback: r.Rollback, Person: r.Who.Name, Role: r.Who.Role,
 		Exempt: s.Config.environment(c.Environment).Exempt, Need: s.Config.approvals(c.Risk),
-		Retry: ops.Duration(s.Config.retry()), Valid: ops.Duration(s.Config.valid())}
+		Retry: ops.Duration(s.Config.retry()), Valid: ops.Duration(s.Config.valid()),
+	}
 	in.gatherStages(c, s)
 	if !in.Exempt {
 		scope := s.Catalog.Expand(stageScope(c, in.Stage))

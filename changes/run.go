@@ -56,7 +56,8 @@ func (s *Service) followFreezes(now time.Time) []*ops.Receipt {
 // announce tells that a freeze closed or opened. The closed ones stand in the journal, so that a restart does not tell again.
 func (s *Service) announce(f *Freeze, name string, now time.Time, how string) *ops.Receipt {
 	m := ops.Mutation{Events: []ops.Event{ops.NewEvent(ops.At(now), name, "gate", f.ID, ops.System.Name, map[string]any{
-		"text": "freeze " + f.ID + " (" + f.Name + ") " + how, "freeze_id": f.ID, "name": f.Name, "scope": f.Scope})}}
+		"text": "freeze " + f.ID + " (" + f.Name + ") " + how, "freeze_id": f.ID, "name": f.Name, "scope": f.Scope,
+	})}}
 	if name == "freeze.closed" {
 		m.Put = []ops.Record{ops.Encode(kindFrozen, f.ID, ops.At(s.frozen[f.ID]))}
 	} else {

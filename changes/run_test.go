@@ -105,8 +105,10 @@ func TestAFreezePausesWhatIsUnderWay(t *testing.T) {
 			ids[store] = c.ID
 		}
 		begin := time.Now().Add(time.Minute)
-		if _, err := s.AddFreeze(ctx, commander, ops.Freeze{Name: "sale", From: ops.At(begin), To: ops.At(begin.Add(time.Minute)),
-			Scope: ops.Scope{City: []string{"Shanghai"}}, InFlight: "pause"}); err != nil {
+		if _, err := s.AddFreeze(ctx, commander, ops.Freeze{
+			Name: "sale", From: ops.At(begin), To: ops.At(begin.Add(time.Minute)),
+			Scope: ops.Scope{City: []string{"Shanghai"}}, InFlight: "pause",
+		}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(70 * time.Second)

@@ -198,8 +198,10 @@ func (s *Service) commit(e *entry, ev ops.Event, more ...ops.Record) *ops.Receip
 
 // event makes the event of a change that moved.
 func event(e *entry, at ops.Time, name, actor, text string, more map[string]any) ops.Event {
-	data := map[string]any{"text": text, "change_id": e.ID, "title": e.Title, "kind": e.Kind, "service": e.Service, "version": e.Version,
-		"status": e.Status, "by": actor}
+	data := map[string]any{
+		"text": text, "change_id": e.ID, "title": e.Title, "kind": e.Kind, "service": e.Service, "version": e.Version,
+		"status": e.Status, "by": actor,
+	}
 	if e.Unapproved {
 		data["unapproved"] = true
 	}

@@ -24,8 +24,11 @@ var (
 func catalog(t testing.TB) *ops.Catalog {
 	c := &ops.Catalog{
 		Services: []ops.Service{{Name: "pay", Tier: "T0", Core: true}, {Name: "cart", Tier: "T1", Calls: []string{"pay"}}},
-		Stores: []ops.Store{{ID: "SH-1", City: "Shanghai", Region: "east"}, {ID: "SH-2", City: "Shanghai", Region: "east"},
-			{ID: "BJ-1", City: "Beijing", Region: "north"}},
+		Stores: []ops.Store{
+			{ID: "SH-1", City: "Shanghai", Region: "east"},
+			{ID: "SH-2", City: "Shanghai", Region: "east"},
+			{ID: "BJ-1", City: "Beijing", Region: "north"},
+		},
 	}
 	if err := c.Index(); err != nil {
 		t.Fatal(err)
@@ -52,8 +55,10 @@ func open(t testing.TB, config changes.Config) *room {
 // reopen starts a new service on the same journal.
 func (r *room) reopen() {
 	r.t.Helper()
-	s, err := changes.New(r.t.Context(), changes.Options{Config: r.config, Catalog: catalog(r.t), Journal: r.journal,
-		Now: func() time.Time { return r.at }, Incidents: func() []ops.Incident { return r.incidents }})
+	s, err := changes.New(r.t.Context(), changes.Options{
+		Config: r.config, Catalog: catalog(r.t), Journal: r.journal,
+		Now: func() time.Time { return r.at }, Incidents: func() []ops.Incident { return r.incidents },
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -102,9 +107,14 @@ func refused(t *testing.T, err error, kind ops.Kind, words ...string) {
 }
 
 func staged() ops.Change {
-	return ops.Change{Kind: ops.KindRelease, Title: "pay 1.2.3", Service: "pay", Version: "1.2.3", Author: "Wang", Environment: "production",
-		Stages: []ops.Stage{{Name: "ring 1", Scope: ops.Scope{Store: []string{"SH-1"}}, Bake: ops.Duration(10 * time.Minute)},
-			{Name: "ring 2", Scope: ops.Scope{Store: []string{"SH-2"}}}, {Name: "ring 3"}}}
+	return ops.Change{
+		Kind: ops.KindRelease, Title: "pay 1.2.3", Service: "pay", Version: "1.2.3", Author: "Wang", Environment: "production",
+		Stages: []ops.Stage{
+			{Name: "ring 1", Scope: ops.Scope{Store: []string{"SH-1"}}, Bake: ops.Duration(10 * time.Minute)},
+			{Name: "ring 2", Scope: ops.Scope{Store: []string{"SH-2"}}},
+			{Name: "ring 3"},
+		},
+	}
 }
 
 func reasonOf(d ops.Decision, rule string) (ops.Reason, bool) {
@@ -208,8 +218,10 @@ func TestEveryReasonIsListed(t *testing.T) {
 		{ID: "INC-3", Title: "done", Severity: ops.P1, State: ops.IncidentResolved},
 		{ID: "INC-4", Title: "elsewhere", Severity: ops.P1, State: ops.IncidentOpen, Scope: ops.Scope{City: []string{"Beijing"}}},
 	}
-	f, err := r.AddFreeze(context.Background(), commander, ops.Freeze{Name: "11.11", From: ops.At(monday), To: ops.At(monday.Add(time.Hour)),
-		Scope: ops.Scope{Tier: []string{"T0"}}})
+	f, err := r.AddFreeze(context.Background(), commander, ops.Freeze{
+		Name: "11.11", From: ops.At(monday), To: ops.At(monday.Add(time.Hour)),
+		Scope: ops.Scope{Tier: []string{"T0"}},
+	})
 	if err != nil || f.ID != "FRZ-1" {
 		t.Fatal(f, err)
 	}
@@ -278,8 +290,10 @@ func TestARestartBringsEverythingBack(t *testing.T) {
 	c := r.record(ci, staged())
 	r.check(ci, ops.GateRequest{ChangeID: c.ID, Stage: 1})
 	r.event(ci, c.ID, ops.ChangeEvent{Event: "stage_started", Stage: 1})
-	if _, err := r.AddFreeze(context.Background(), commander, ops.Freeze{Name: "noon",
-		Schedule: &ops.FreezeSchedule{Cron: "0 11 * * *", Duration: ops.Duration(2 * time.Hour), Timezone: "Asia/Shanghai"}}); err != nil {
+	if _, err := r.AddFreeze(context.Background(), commander, ops.Freeze{
+		Name:     "noon",
+		Schedule: &ops.FreezeSchedule{Cron: "0 11 * * *", Duration: ops.Duration(2 * time.Hour), Timezone: "Asia/Shanghai"},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	key := r.PublicKey()

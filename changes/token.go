@@ -32,8 +32,10 @@ var tokenHeader = b64.EncodeToString([]byte(`{"alg":"EdDSA","typ":"JWT"}`)) + ".
 
 // sign writes a decision's token.
 func sign(key ed25519.PrivateKey, in *Inputs, d *ops.Decision) string {
-	body, err := json.Marshal(Claims{ID: d.DecisionID, Change: d.ChangeID, Stage: in.Stage, Decision: d.Decision, Service: in.Service,
-		Version: in.Version, Issued: d.At.Unix(), Expires: d.ValidUntil.Unix()})
+	body, err := json.Marshal(Claims{
+		ID: d.DecisionID, Change: d.ChangeID, Stage: in.Stage, Decision: d.Decision, Service: in.Service,
+		Version: in.Version, Issued: d.At.Unix(), Expires: d.ValidUntil.Unix(),
+	})
 	if err != nil {
 		panic("changes: claims do not marshal: " + err.Error())
 	}

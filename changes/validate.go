@@ -42,8 +42,10 @@ func normalise(c ops.Change) ops.Change {
 		out.Title = strings.TrimSpace(fmt.Sprintf("%s of %s %s", out.Kind, out.Service, out.Version))
 	}
 	for _, s := range c.Stages {
-		out.Stages = append(out.Stages, ops.Stage{Name: s.Name, Scope: s.Scope, Bake: s.Bake,
-			Units: slices.Clone(s.Units), Replaces: slices.Clone(s.Replaces)})
+		out.Stages = append(out.Stages, ops.Stage{
+			Name: s.Name, Scope: s.Scope, Bake: s.Bake,
+			Units: slices.Clone(s.Units), Replaces: slices.Clone(s.Replaces),
+		})
 	}
 	out.Drill = out.Labels["drill"]
 	return out
@@ -107,10 +109,15 @@ func validateTexts(c ops.Change, at string) error {
 		name, value string
 		max         int
 	}{
-		{"kind", string(c.Kind), ops.MaxNameLength}, {"title", c.Title, MaxText}, {"rollback", c.Rollback, MaxText},
-		{"service", c.Service, ops.MaxNameLength}, {"version", c.Version, ops.MaxNameLength},
-		{"previous_version", c.PreviousVersion, ops.MaxNameLength}, {"environment", c.Environment, ops.MaxNameLength},
-		{"author", c.Author, ops.MaxNameLength}, {"source", c.Source, ops.MaxNameLength},
+		{"kind", string(c.Kind), ops.MaxNameLength},
+		{"title", c.Title, MaxText},
+		{"rollback", c.Rollback, MaxText},
+		{"service", c.Service, ops.MaxNameLength},
+		{"version", c.Version, ops.MaxNameLength},
+		{"previous_version", c.PreviousVersion, ops.MaxNameLength},
+		{"environment", c.Environment, ops.MaxNameLength},
+		{"author", c.Author, ops.MaxNameLength},
+		{"source", c.Source, ops.MaxNameLength},
 	} {
 		if len(f.value) > f.max {
 			return ops.Errorf(ops.Invalid, "must have at most %d bytes", f.max).At(at + "." + f.name)

@@ -29,8 +29,10 @@ type key struct{ indicator, service, caller, unit, callerUnit, store string }
 type indicator struct{ service, name string }
 
 func newMemory(c *ops.Catalog) *memory {
-	return &memory{catalog: c, series: map[key]*ring{}, histories: map[indicator]*history{},
-		byService: map[string]map[key]struct{}{}, byStore: map[string]map[key]struct{}{}}
+	return &memory{
+		catalog: c, series: map[key]*ring{}, histories: map[indicator]*history{},
+		byService: map[string]map[key]struct{}{}, byStore: map[string]map[key]struct{}{},
+	}
 }
 
 func (m *memory) add(s ops.Sample) {

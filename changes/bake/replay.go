@@ -67,8 +67,10 @@ func (r *Replay) Stage(at time.Time, change string, stage int, finished bool, un
 		d = r.length(c.Bake)
 	}
 	if d > 0 {
-		r.Begin(Bake{ChangeID: change, Stage: stage, Service: c.Service, Scope: narrowed(c.Scope, st.Scope), Units: st.Units,
-			Not: c.notFair(stage), From: at, To: at.Add(d)})
+		r.Begin(Bake{
+			ChangeID: change, Stage: stage, Service: c.Service, Scope: narrowed(c.Scope, st.Scope), Units: st.Units,
+			Not: c.notFair(stage), From: at, To: at.Add(d),
+		})
 	}
 }
 

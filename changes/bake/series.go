@@ -37,7 +37,6 @@ func (r *ring) add(at time.Time, v float64) {
 	}
 	if n == ringSize {
 		r.makeRoom(ms)
-		n = len(r.times)
 	}
 	r.times, r.values, r.parts = append(r.times, ms), append(r.values, float32(v)), 1
 }

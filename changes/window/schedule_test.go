@@ -63,16 +63,26 @@ func TestWindowsFollowTheWallClock(t *testing.T) {
 		{"before it today", "0 11 * * *", "2h", "Asia/Shanghai", "2026-11-11T02:00:00Z", "2026-11-11T03:00:00Z", "2026-11-11T05:00:00Z"},
 		{"inside it", "0 11 * * *", "2h", "Asia/Shanghai", "2026-11-11T04:00:00Z", "2026-11-11T03:00:00Z", "2026-11-11T05:00:00Z"},
 		{"at its end it is over", "0 11 * * *", "2h", "Asia/Shanghai", "2026-11-11T05:00:00Z", "2026-11-12T03:00:00Z", "2026-11-12T05:00:00Z"},
-		{"the night in which clocks go forward is an hour shorter", "0 22 * * *", "8h", "Europe/Berlin",
-			"2026-03-28T22:00:00Z", "2026-03-28T21:00:00Z", "2026-03-29T04:00:00Z"},
-		{"the night in which clocks go back is an hour longer", "0 22 * * *", "8h", "Europe/Berlin",
-			"2026-10-24T22:00:00Z", "2026-10-24T20:00:00Z", "2026-10-25T05:00:00Z"},
-		{"a beginning that the clock jumps over is the jump", "30 2 * * *", "1h", "Europe/Berlin",
-			"2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z"},
-		{"a beginning that comes twice counts the first time", "30 2 * * *", "1h", "Europe/Berlin",
-			"2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T02:30:00Z"},
-		{"an end that comes twice counts the second time", "0 2 * * *", "30m", "Europe/Berlin",
-			"2026-10-24T12:00:00Z", "2026-10-25T00:00:00Z", "2026-10-25T01:30:00Z"},
+		{
+			"the night in which clocks go forward is an hour shorter", "0 22 * * *", "8h", "Europe/Berlin",
+			"2026-03-28T22:00:00Z", "2026-03-28T21:00:00Z", "2026-03-29T04:00:00Z",
+		},
+		{
+			"the night in which clocks go back is an hour longer", "0 22 * * *", "8h", "Europe/Berlin",
+			"2026-10-24T22:00:00Z", "2026-10-24T20:00:00Z", "2026-10-25T05:00:00Z",
+		},
+		{
+			"a beginning that the clock jumps over is the jump", "30 2 * * *", "1h", "Europe/Berlin",
+			"2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z",
+		},
+		{
+			"a beginning that comes twice counts the first time", "30 2 * * *", "1h", "Europe/Berlin",
+			"2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T02:30:00Z",
+		},
+		{
+			"an end that comes twice counts the second time", "0 2 * * *", "30m", "Europe/Berlin",
+			"2026-10-24T12:00:00Z", "2026-10-25T00:00:00Z", "2026-10-25T01:30:00Z",
+		},
 		{"windows that touch are one", "0 0,12 * * *", "12h", "UTC", "2026-01-01T06:00:00Z", "2026-01-01T00:00:00Z", "2026-01-09T12:00:00Z"},
 		{"a leap day", "0 0 29 2 *", "24h", "UTC", "2026-01-01T00:00:00Z", "2028-02-29T00:00:00Z", "2028-03-01T00:00:00Z"},
 	}
@@ -110,8 +120,10 @@ func aSchedule(t *rapid.T) (in ops.FreezeSchedule, hour, minute, length, weekday
 
 // aTime draws a time near a change of clocks as often as not.
 func aTime(t *rapid.T) time.Time {
-	near := []string{"2026-03-08T07:00:00Z", "2026-11-01T06:00:00Z", "2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z", "2026-04-04T15:00:00Z",
-		"2026-10-03T15:30:00Z", "2026-02-15T02:00:00Z", "2026-03-22T02:00:00Z", "2011-12-30T10:00:00Z", "2026-06-15T00:00:00Z"}
+	near := []string{
+		"2026-03-08T07:00:00Z", "2026-11-01T06:00:00Z", "2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z", "2026-04-04T15:00:00Z",
+		"2026-10-03T15:30:00Z", "2026-02-15T02:00:00Z", "2026-03-22T02:00:00Z", "2011-12-30T10:00:00Z", "2026-06-15T00:00:00Z",
+	}
 	base, _ := time.Parse(time.RFC3339, rapid.SampledFrom(near).Draw(t, "near"))
 	return base.Add(time.Duration(rapid.IntRange(-3*24*60, 3*24*60).Draw(t, "minutes")) * time.Minute)
 }
