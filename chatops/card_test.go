@@ -84,8 +84,10 @@ func TestButtonsFitTheState(t *testing.T) {
 func TestTheCardKeepsSlacksBoundsWhateverIsInIt(t *testing.T) {
 	long := strings.Repeat("<&>é", 5000)
 	met := false
-	inc := ops.Incident{ID: "INC-1", Title: long, Severity: ops.P2, State: ops.IncidentOpen, SeverityEvidence: long, OnsetAt: ops.At(at),
-		Scope: ops.Scope{Store: strings.Split(strings.Repeat("SH-001 ", 9000), " ")}, Plans: strings.Split(strings.Repeat("plan ", 900), " ")}
+	inc := ops.Incident{
+		ID: "INC-1", Title: long, Severity: ops.P2, State: ops.IncidentOpen, SeverityEvidence: long, OnsetAt: ops.At(at),
+		Scope: ops.Scope{Store: strings.Split(strings.Repeat("SH-001 ", 9000), " ")}, Plans: strings.Split(strings.Repeat("plan ", 900), " "),
+	}
 	inc.Clock.Detect = ops.Leg{TargetS: 60, ElapsedS: 9999, Met: &met}
 	inc.Clock.Locate = ops.Leg{TargetS: 300, Running: true}
 	for range 20 {

@@ -269,7 +269,8 @@ func newRoom(t *testing.T, edit ...func(*chatops.Options)) *room {
 		ID: "INC-1", Title: "cart fails <!channel> & more", Severity: ops.P1, State: ops.IncidentOpen,
 		Scope: ops.Scope{Service: []string{"cart"}}, Impact: ops.Impact{Stores: 10, Devices: 500, OrdersPerMin: -12},
 		OnsetAt: ops.At(at.Add(-38 * time.Second)), Clock: ops.Clock{
-			Detect: ops.Leg{TargetS: 60, ElapsedS: 38, Met: yes()}, Locate: ops.Leg{TargetS: 300, ElapsedS: 38, Running: true}, Recover: ops.Leg{TargetS: 600, ElapsedS: 38, Running: true}},
+			Detect: ops.Leg{TargetS: 60, ElapsedS: 38, Met: yes()}, Locate: ops.Leg{TargetS: 300, ElapsedS: 38, Running: true}, Recover: ops.Leg{TargetS: 600, ElapsedS: 38, Running: true},
+		},
 		Suspects: []ops.Suspect{{ChangeID: "CHG-7", Title: "cart 1.2.3", Probability: 0.81, Verdict: "suspect", Reasons: []ops.Evidence{{Text: "started 40 s before the onset"}}}},
 		NoChange: 0.05,
 	}}
@@ -282,7 +283,8 @@ func newRoom(t *testing.T, edit ...func(*chatops.Options)) *room {
 func (r *room) open(edit ...func(*chatops.Options)) {
 	r.t.Helper()
 	o := chatops.Options{Journal: r.j, Incidents: r.d, Now: func() time.Time { return at }, Pace: -1, Config: chatops.Config{
-		BaseURL: "https://goc.example/", Slack: chatops.Slack{APIURL: r.w.URL + "/api", Token: "xoxb-1", SigningSecret: signingSecret, Channel: "incidents"}}}
+		BaseURL: "https://goc.example/", Slack: chatops.Slack{APIURL: r.w.URL + "/api", Token: "xoxb-1", SigningSecret: signingSecret, Channel: "incidents"},
+	}}
 	for _, e := range edit {
 		e(&o)
 	}
@@ -444,7 +446,8 @@ func TestRunFollowsWhatIsCommittedUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := newJournal()
 		s, err := chatops.New(t.Context(), chatops.Options{Journal: j, Incidents: &desk{j: j}, Config: chatops.Config{
-			Slack: chatops.Slack{APIURL: "http://slack.invalid/", Token: "x", Channel: "c"}}})
+			Slack: chatops.Slack{APIURL: "http://slack.invalid/", Token: "x", Channel: "c"},
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,8 +39,10 @@ type robotBody struct {
 }
 
 // details are the events that are told in the thread; the others only change the card.
-var details = []string{"opened", "acknowledged", "mitigated", "recovered", "resolved", "reopened", "severity_changed", "located",
-	"note_added", "role_set", "merged", "suspect_confirmed", "suspect_rejected", "plan_progress"}
+var details = []string{
+	"opened", "acknowledged", "mitigated", "recovered", "resolved", "reopened", "severity_changed", "located",
+	"note_added", "role_set", "merged", "suspect_confirmed", "suspect_rejected", "plan_progress",
+}
 
 // milestones are the events that group robots are told: they may send only 20 messages a minute.
 var milestones = []string{"opened", "acknowledged", "mitigated", "recovered", "resolved", "reopened", "severity_changed", "located", "suspect_confirmed"}

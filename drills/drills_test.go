@@ -127,16 +127,20 @@ func breakCart() ops.Drill {
 	step := func(name string) ops.Step {
 		return ops.Step{Name: name, HTTP: &ops.HTTPStep{URL: "http://user:pw@world/" + name, Body: `{"run":"${run}"}`, Headers: map[string]string{"Authorization": "Bearer s3cret"}}}
 	}
-	return ops.Drill{Name: "break-cart", Title: "Break the cart", Scope: ops.Scope{Service: []string{"cart"}}, Inject: step("break"), Revert: step("mend"),
-		Expect: ops.Expectation{Alert: "CartErrors", Severity: ops.P2, Plan: "rollback"}, MaxDuration: ops.Duration(10 * time.Minute)}
+	return ops.Drill{
+		Name: "break-cart", Title: "Break the cart", Scope: ops.Scope{Service: []string{"cart"}}, Inject: step("break"), Revert: step("mend"),
+		Expect: ops.Expectation{Alert: "CartErrors", Severity: ops.P2, Plan: "rollback"}, MaxDuration: ops.Duration(10 * time.Minute),
+	}
 }
 
 func open(t *testing.T, j *journal, c *chain, list ...ops.Drill) *drills.Service {
 	t.Helper()
-	s, err := drills.New(t.Context(), drills.Options{Config: drills.Config{Drills: list}, Journal: j, Do: c.do, Incidents: c.list, Querier: c,
+	s, err := drills.New(t.Context(), drills.Options{
+		Config: drills.Config{Drills: list}, Journal: j, Do: c.do, Incidents: c.list, Querier: c,
 		Change: func(_ context.Context, id string) (ops.Change, error) {
 			return ops.Change{ID: id, Drill: map[string]string{"CHG-7": "DRL-1"}[id]}, nil
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,8 +184,10 @@ func state(t *testing.T, s *drills.Service, id string, want ops.DrillState) ops.
 
 // incident is what the drill sets off: opened after the given time.
 func incident(after time.Duration, edit ...func(*ops.Incident)) ops.Incident {
-	i := ops.Incident{ID: "INC-1", Severity: ops.P2, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"cart"}}, DetectedAt: ops.At(time.Now().Add(after)),
-		Plans: []string{"rollback"}, Alerts: []ops.IncidentAlert{{Alert: ops.Alert{Labels: map[string]string{"alertname": "CartErrors"}}}}}
+	i := ops.Incident{
+		ID: "INC-1", Severity: ops.P2, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"cart"}}, DetectedAt: ops.At(time.Now().Add(after)),
+		Plans: []string{"rollback"}, Alerts: []ops.IncidentAlert{{Alert: ops.Alert{Labels: map[string]string{"alertname": "CartErrors"}}}},
+	}
 	for _, e := range edit {
 		e(&i)
 	}
@@ -226,6 +232,7 @@ func TestADrillIsInjectedMeasuredRevertedAndScored(t *testing.T) {
 		suspects("CHG-7", "CHG-3")(&inc)
 		c.set(inc)
 		time.Sleep(5*time.Minute + 30*time.Second)
+		suspects("CHG-7", "CHG-3")(&inc)
 		inc.Suspects[0].Verdict, inc.LocatedAt = "confirmed", ops.At(time.Now())
 		c.set(inc)
 		time.Sleep(time.Minute)
@@ -375,7 +382,9 @@ func TestARunThatACrashCutOffIsRevertedFirst(t *testing.T) {
 			driven(t, j, c, []ops.Drill{breakCart()}, func(t *testing.T, s *drills.Service, _ func()) {
 				s.Start(t.Context(), bob, "break-cart")
 				time.Sleep(5 * time.Second)
+				j.mu.Lock()
 				maps.Copy(left.records, j.records) // what is on disk when the program is killed
+				j.mu.Unlock()
 			})
 			c = &chain{}
 			driven(t, left, c, []ops.Drill{breakCart()}, func(t *testing.T, s *drills.Service, _ func()) {

@@ -177,8 +177,10 @@ func changeIn(answer string) string {
 // stepParams are the parameters of a drill's steps.
 func stepParams(r run) map[string]string {
 	join := func(v []string) string { return strings.Join(v, ",") }
-	return map[string]string{"run": r.ID, "drill": r.Drill, "service": join(r.Scope.Service), "store": join(r.Scope.Store),
-		"city": join(r.Scope.City), "device": join(r.Scope.Device)}
+	return map[string]string{
+		"run": r.ID, "drill": r.Drill, "service": join(r.Scope.Service), "store": join(r.Scope.Store),
+		"city": join(r.Scope.City), "device": join(r.Scope.Device),
+	}
 }
 
 // key is what the receiver of a step may deduplicate by; each attempt to revert has its own, for it must be done.

@@ -204,8 +204,10 @@ func TestVerificationIsPolledUntilItHoldsOrItsTimeIsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j, g := &journal{}, &gauge{}
-				p := ops.Plan{Name: "p", Steps: []ops.Step{{Name: "echo", Command: &ops.CommandStep{Argv: []string{"/bin/echo", "x"}}}},
-					Verify: []ops.Check{{Name: "errors are gone", Query: "errors", Below: &half, Within: ops.Duration(time.Minute)}}}
+				p := ops.Plan{
+					Name: "p", Steps: []ops.Step{{Name: "echo", Command: &ops.CommandStep{Argv: []string{"/bin/echo", "x"}}}},
+					Verify: []ops.Check{{Name: "errors are gone", Query: "errors", Below: &half, Within: ops.Duration(time.Minute)}},
+				}
 				g.set(1)
 				s := open(t, j, g, p)
 				ctx, cancel := context.WithCancel(t.Context())
@@ -235,8 +237,10 @@ func TestVerificationIsPolledUntilItHoldsOrItsTimeIsOver(t *testing.T) {
 func TestAPreconditionIsAskedBeforeTheFirstStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, g := &journal{}, &gauge{err: errors.New("down")}
-		p := ops.Plan{Name: "p", Steps: []ops.Step{{Name: "echo", Command: &ops.CommandStep{Argv: []string{"/bin/echo", "x"}}}},
-			Precondition: []ops.Check{{Name: "we can see", Query: "up", Above: &zero}}}
+		p := ops.Plan{
+			Name: "p", Steps: []ops.Step{{Name: "echo", Command: &ops.CommandStep{Argv: []string{"/bin/echo", "x"}}}},
+			Precondition: []ops.Check{{Name: "we can see", Query: "up", Above: &zero}},
+		}
 		s := open(t, j, g, p)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)

@@ -281,7 +281,7 @@ func TestAConfirmedRunDoesItsStepsInOrderAndNothingElse(t *testing.T) {
 
 func TestAStepThatWasNotDoneIsTriedAgainWithTheSameKey(t *testing.T) {
 	x, j := newTarget(t), &journal{}
-	x.status["/say"] = []int{503, 429, 200}
+	x.status["/changes/CHG-7/rollback"] = []int{503, 429, 200}
 	s := open(t, j, &gauge{}, rollback(x.URL))
 	r, _ := s.Start(t.Context(), alice, "rollback-release", ops.RunRequest{Incident: "INC-1", Confirm: "rollback-release"})
 	if errs := j.deliver(t, s); errs != nil {
@@ -290,8 +290,8 @@ func TestAStepThatWasNotDoneIsTriedAgainWithTheSameKey(t *testing.T) {
 	state(t, s, r.ID, ops.RunSucceeded)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if n := len(x.keys); n != 5 || x.keys[2] != x.keys[3] || x.keys[3] != x.keys[4] || x.keys[1] == x.keys[2] || x.keys[0] == "" {
-		t.Errorf("keys %q: want five, the last three the same", x.keys)
+	if n := len(x.keys); n != 5 || x.keys[1] != x.keys[2] || x.keys[2] != x.keys[3] || x.keys[0] == x.keys[1] || x.keys[3] == x.keys[4] || x.keys[0] == "" {
+		t.Errorf("keys %q: want five, those of the second step the same", x.keys)
 	}
 }
 
