@@ -50,7 +50,8 @@ func (s *Server) getChange(ctx context.Context, in *ByID) (ops.Change, error) {
 func (s *Server) moveChange(ctx context.Context, in *struct {
 	ByID
 	Body ops.ChangeEvent
-}) (ops.Change, error) {
+},
+) (ops.Change, error) {
 	return s.o.Changes.Event(ctx, who(ctx), in.ID, in.Body)
 }
 
@@ -152,7 +153,8 @@ func (s *Server) freezeCalendar(ctx context.Context, in *struct {
 	From string `query:"from" maxLength:"64"`
 	To   string `query:"to" maxLength:"64"`
 	Paging
-}) (ops.List[ops.FreezeSpan], error) {
+},
+) (ops.List[ops.FreezeSpan], error) {
 	none := ops.List[ops.FreezeSpan]{}
 	from, err := queryTime(in.From, "query.from")
 	if err != nil {

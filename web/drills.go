@@ -17,7 +17,8 @@ func (s *Server) startDrill(ctx context.Context, in *ByName) (ops.DrillRun, erro
 func (s *Server) listDrillRuns(ctx context.Context, in *struct {
 	Drill string `query:"drill" maxLength:"256"`
 	Paging
-}) (ops.List[ops.DrillRun], error) {
+},
+) (ops.List[ops.DrillRun], error) {
 	all, err := s.o.Drills.Runs(ctx)
 	if err != nil {
 		return ops.List[ops.DrillRun]{}, err

@@ -79,7 +79,8 @@ func (s *Server) getDevice(ctx context.Context, in *ByID) (ops.Device, error) {
 func (s *Server) getDeviceOf(ctx context.Context, in *struct {
 	Store  string `path:"store" maxLength:"256"`
 	Device string `path:"device" maxLength:"256"`
-}) (ops.Device, error) {
+},
+) (ops.Device, error) {
 	return s.o.Fleet.Device(ctx, in.Store, in.Device)
 }
 

@@ -71,7 +71,8 @@ func (s *Server) getIncident(ctx context.Context, in *ByID) (ops.Incident, error
 func (s *Server) listTimeline(ctx context.Context, in *struct {
 	ByID
 	Paging
-}) (ops.List[ops.Entry], error) {
+},
+) (ops.List[ops.Entry], error) {
 	all, err := s.o.Incidents.Timeline(ctx, in.ID)
 	if err != nil {
 		return ops.List[ops.Entry]{}, err
@@ -130,7 +131,8 @@ func (s *Server) noteIncident(ctx context.Context, in *struct {
 	Body struct {
 		Text string `json:"text" required:"true" minLength:"1" maxLength:"10000"`
 	} `nameHint:"NoteRequest"`
-}) (ops.Incident, error) {
+},
+) (ops.Incident, error) {
 	return s.o.Incidents.Note(ctx, who(ctx), in.ID, in.Body.Text)
 }
 
@@ -140,7 +142,8 @@ func (s *Server) setSeverity(ctx context.Context, in *struct {
 		Severity ops.Severity `json:"severity" required:"true" enum:"P1,P2,P3,P4"`
 		Note     string       `json:"note,omitempty" maxLength:"10000"`
 	} `nameHint:"SeverityRequest"`
-}) (ops.Incident, error) {
+},
+) (ops.Incident, error) {
 	return s.o.Incidents.SetSeverity(ctx, who(ctx), in.ID, in.Body.Severity, in.Body.Note)
 }
 
@@ -150,7 +153,8 @@ func (s *Server) setRole(ctx context.Context, in *struct {
 		Role   string `json:"role" required:"true" enum:"commander,liaison,scribe"`
 		Person string `json:"person" maxLength:"256" doc:"empty takes the role away"`
 	} `nameHint:"RoleRequest"`
-}) (ops.Incident, error) {
+},
+) (ops.Incident, error) {
 	return s.o.Incidents.SetRole(ctx, who(ctx), in.ID, in.Body.Role, in.Body.Person)
 }
 
@@ -159,7 +163,8 @@ func (s *Server) mergeIncident(ctx context.Context, in *struct {
 	Body struct {
 		Into string `json:"into" required:"true" minLength:"1" maxLength:"256" doc:"the incident that stays"`
 	} `nameHint:"MergeRequest"`
-}) (ops.Incident, error) {
+},
+) (ops.Incident, error) {
 	return s.o.Incidents.Merge(ctx, who(ctx), in.ID, in.Body.Into)
 }
 

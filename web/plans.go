@@ -50,7 +50,8 @@ func (s *Server) listRuns(ctx context.Context, in *struct {
 	Incident string `query:"incident" maxLength:"256"`
 	Plan     string `query:"plan" maxLength:"256"`
 	Paging
-}) (ops.List[ops.Run], error) {
+},
+) (ops.List[ops.Run], error) {
 	all, err := s.o.Plans.Runs(ctx)
 	if err != nil {
 		return ops.List[ops.Run]{}, err

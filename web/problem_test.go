@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"goc/ops"
@@ -78,14 +79,14 @@ func TestWhatIsWrongIsSaidAsAProblem(t *testing.T) {
 }
 
 // endless is a body that would never end; it counts what was taken of it.
-type endless struct{ read int64 }
+type endless struct{ read atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	e.read += int64(len(p))
+	read := e.read.Add(int64(len(p)))
 	for i := range p {
 		p[i] = ' '
 	}
-	if e.read > 100<<20 {
+	if read > 100<<20 {
 		return 0, io.EOF
 	}
 	return len(p), nil
@@ -114,8 +115,8 @@ func TestAHundredMegabytesAreRefusedWithoutReadingThem(t *testing.T) {
 				defer res.Body.Close()
 				b, _ := io.ReadAll(res.Body)
 				w.problem(413, answer{res, b})
-				if body.read > 20<<20 {
-					t.Errorf("%d MB were taken", body.read>>20)
+				if body.read.Load() > 20<<20 {
+					t.Errorf("%d MB were taken", body.read.Load()>>20)
 				}
 			})
 		}
