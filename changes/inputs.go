@@ -220,14 +220,15 @@ func (in *Inputs) gatherIncidents(c *ops.Change, scope ops.Scope, s State) {
 	}
 }
 
-// causes says whether a change is the first suspect of an incident, or was confirmed as its cause.
+// causes says whether a change is the first suspect of an incident, more likely than that no change did it, or was
+// confirmed as its cause.
 func causes(inc *ops.Incident, change string) bool {
 	if change == "" {
 		return false
 	}
 	for _, s := range inc.Suspects {
 		if s.ChangeID == change {
-			return s.Verdict == "confirmed" || (s.Rank == 1 && s.Verdict != "rejected")
+			return s.Verdict == "confirmed" || (s.Rank == 1 && s.Verdict != "rejected" && s.Probability >= inc.NoChange)
 		}
 	}
 	return false

@@ -16,6 +16,9 @@ import (
 // FaultKinds are the ways in which the world breaks.
 var FaultKinds = [...]string{"bad_release", "bad_price_list", "link_down", "bad_firmware", "slow_database"}
 
+// slowness is what a slow database adds to each call: enough to stand out on a busy laptop.
+const slowness = 1500 * time.Millisecond
+
 // Fault is one line of faults.jsonl: what was broken, for checking only. GOC never reads it.
 type Fault struct {
 	At           ops.Time  `json:"at"`
@@ -211,14 +214,14 @@ func (f *faults) badFirmware(ctx context.Context, drill string) (string, error) 
 func (f *faults) slowDatabase(ctx context.Context, drill string) (string, error) {
 	db := []string{"order-db", "inventory-db"}[f.draw(2)]
 	r := release{kind: ops.KindDatabase, service: db, title: db + ": rebuild index on line_items", risk: "high", rings: [][]string{storeIDs()}, drill: drill}
-	return f.ci.launch(ctx, f.harmful(r, "slow_database", broken{service: db, effect: effect{delay: 700 * time.Millisecond}}))
+	return f.ci.launch(ctx, f.harmful(r, "slow_database", broken{service: db, effect: effect{delay: slowness}}))
 }
 
 // tiredDatabase is slow for no reason that anyone recorded.
 func (f *faults) tiredDatabase(drill string) string {
 	db := []string{"order-db", "inventory-db"}[f.draw(2)]
 	key := f.key()
-	f.effects.set(key, broken{service: db, effect: effect{delay: 700 * time.Millisecond}})
+	f.effects.set(key, broken{service: db, effect: effect{delay: slowness}})
 	f.began(key, "slow_database", drill, "", ops.Scope{Service: []string{db}})
 	return key
 }

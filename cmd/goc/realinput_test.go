@@ -172,7 +172,9 @@ global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [%s]
 alerting: {alertmanagers: [{static_configs: [{targets: ["%s"]}]}]}
 `, rules, listen))
-	background(t, prometheus, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "tsdb"), "--web.listen-address="+addr)
+	background(t, prometheus, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "tsdb"), "--web.listen-address="+addr,
+		// A real Prometheus drops what it would send before it has found its Alertmanagers, and sends it again after this delay.
+		"--rules.alert.resend-delay=1s")
 
 	list := func(args ...string) string {
 		out, err := exec.Command(amtool, append([]string{"--alertmanager.url=" + p.url}, args...)...).CombinedOutput()
