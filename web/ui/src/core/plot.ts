@@ -45,7 +45,7 @@ export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
     const x = Math.round(u.valToPos(millis(m.at) / 1000, 'x', true));
     const text = `${shapes[m.kind] ?? ''}${style.labelOf(m.kind, m.label, m.change_id)}`;
     const w = ctx.measureText(text).width;
-    const start = Math.min(x - line * 0.4, left + width - w);
+    const start = Math.max(left, Math.min(x - line * 0.4, left + width - w));
     const row = ends.findIndex((e) => e < start);
     ctx.strokeStyle = ctx.fillStyle = style.colour(colours[m.kind] ?? '--dim');
     ctx.lineWidth = m.kind === 'onset' ? 2 * devicePixelRatio : devicePixelRatio;

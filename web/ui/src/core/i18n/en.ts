@@ -27,7 +27,7 @@ export const en = {
   'strip.nobody': 'nobody',
   'strip.palette': 'Commands',
   'strip.counts': '{p1} P1, {p2} P2, {p3} P3, {offline} devices offline',
-  'strip.language': '切换到中文',
+  'strip.language': '中 切换到中文',
   'strip.languageShort': '中',
 
   'live.live': 'live {age}',

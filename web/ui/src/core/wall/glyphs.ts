@@ -16,8 +16,10 @@ export interface WallPalette {
 
 type Rgb = [number, number, number];
 
+/** Reads #rrggbb, or #rgb as minified style sheets write it. */
 export function rgb(hex: string): Rgb {
-  const n = Number.parseInt(hex.slice(1), 16);
+  const digits = hex.length === 4 ? [...hex.slice(1)].map((c) => c + c).join('') : hex.slice(1);
+  const n = Number.parseInt(digits, 16);
   return [(n >> 16) & 255, (n >> 8) & 255, n & 255];
 }
 

@@ -29,7 +29,7 @@ export const zh: Dictionary = {
   'strip.nobody': '无人',
   'strip.palette': '命令',
   'strip.counts': 'P1 {p1} 个，P2 {p2} 个，P3 {p3} 个，离线设备 {offline} 台',
-  'strip.language': 'Switch to English',
+  'strip.language': 'EN Switch to English',
   'strip.languageShort': 'EN',
 
   'live.live': '实时 {age}',

@@ -1,0 +1,42 @@
+// A headless Chromium for the checks in this folder.
+import { chromium } from 'playwright-core';
+
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export const sizes = {
+  desktop: { width: 1440, height: 900 },
+  wall: { width: 1920, height: 1080 },
+  phone: { width: 390, height: 844 },
+};
+
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: flags });
+}
+
+/** A page of a size in a language; what it complains of is put into problems. */
+export async function open(browser, size, lang, problems) {
+  const context = await browser.newContext({
+    viewport: sizes[size],
+    deviceScaleFactor: size === 'phone' ? 2 : 1,
+    locale: lang === 'zh' ? 'zh-CN' : 'en-GB',
+    timezoneId: 'Asia/Shanghai',
+    reducedMotion: 'no-preference',
+  });
+  const page = await context.newPage();
+  page.on('pageerror', (e) => problems.push(`${size} ${lang}: ${e.message}`));
+  page.on('console', (m) => {
+    // A 404 of one request is the page's to handle; a broken policy or script is not.
+    if (m.type() === 'error' && !/Failed to load resource/.test(m.text()))
+      problems.push(`${size} ${lang}: ${m.text()}`);
+  });
+  return page;
+}

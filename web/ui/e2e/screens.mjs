@@ -1,0 +1,171 @@
+// node e2e/screens.mjs BASE OUT: looks at the two main screens of a running `goc demo` in both languages and three sizes:
+// takes pictures, lets axe look for what keeps people out, and checks what must be on them. Exits 1 when something is wrong.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { launch, open } from './browser.mjs';
+
+const [base = 'http://127.0.0.1:8420', out = 'shots'] = process.argv.slice(2);
+const WAIT_FOR_INCIDENT_MS = Number(process.env.WAIT_MS ?? 180_000);
+const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const problems = [];
+const found = [];
+
+mkdirSync(out, { recursive: true });
+
+const check = (ok, what) => {
+  found.push(`${ok ? 'ok  ' : 'FAIL'} ${what}`);
+  if (!ok) problems.push(what);
+};
+
+const get = async (path) => (await fetch(base + path)).json();
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for an incident that is open and has a suspect; the last one there is when none comes. */
+async function incident() {
+  const until = Date.now() + WAIT_FOR_INCIDENT_MS;
+  while (Date.now() < until) {
+    const { items } = await get('/api/v1/incidents?limit=50');
+    const open = (items ?? []).find((i) => i.state === 'open' && (i.suspects ?? []).length > 0);
+    if (open) return open.id;
+    await sleep(2000);
+  }
+  const { items } = await get('/api/v1/incidents?limit=50');
+  return items?.[0]?.id ?? null;
+}
+
+/** Serious and critical findings of axe. */
+async function axe(page, name) {
+  // Run through the debugger, so that the page's Content-Security-Policy stays as strict as it is.
+  const { readFileSync } = await import('node:fs');
+  await page.evaluate(readFileSync(axePath, 'utf8'));
+  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  const bad = result.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
+  check(bad.length === 0, `${name}: axe finds nothing serious`);
+  for (const v of bad)
+    problems.push(
+      `  ${v.id} (${v.impact}): ${v.nodes
+        .map((n) => n.target.join(' '))
+        .slice(0, 4)
+        .join(' | ')}`,
+    );
+}
+
+async function shoot(page, name) {
+  await page.screenshot({ path: `${out}/${name}.png` });
+}
+
+async function visit(browser, size, lang, id) {
+  const page = await open(browser, size, lang, problems);
+  const home = size === 'wall' ? '/?wall=1' : '/';
+  await page.goto(base + home, { waitUntil: 'domcontentloaded' });
+  await page.locator('main .card, main .quiet').first().waitFor({ timeout: 15_000 });
+  await page.waitForTimeout(1500);
+  const name = `situation-${size}-${lang}`;
+  check(
+    (await page.locator('html').getAttribute('lang')) === (lang === 'zh' ? 'zh-CN' : 'en'),
+    `${name}: the page says its language`,
+  );
+  check((await page.locator('canvas').count()) === 0 || size !== 'phone', `${name}: a phone gets no wall of cells`);
+  const scrolls = await page.evaluate(() => {
+    const main = document.getElementById('main');
+    return main.scrollHeight > main.clientHeight + 1 || document.documentElement.scrollWidth > innerWidth + 1;
+  });
+  if (size === 'wall') check(!scrolls, `${name}: the wall does not scroll`);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1);
+  check(!wide, `${name}: nothing sticks out sideways`);
+  await shoot(page, name);
+  await axe(page, name);
+  if (size !== 'wall' && id) {
+    await page.goto(`${base}/i/${id}`, { waitUntil: 'domcontentloaded' });
+    await page.locator('main .room').waitFor({ timeout: 15_000 });
+    await page.waitForTimeout(1500);
+    await shoot(page, `warroom-${size}-${lang}`);
+    if (size === 'phone') await page.screenshot({ path: `${out}/warroom-${size}-${lang}-full.png`, fullPage: true });
+    await axe(page, `warroom-${size}-${lang}`);
+  }
+  await page.context().close();
+}
+
+/** Acknowledges by the button and looks whether screen and server agree. */
+async function acknowledge(browser, id) {
+  const before = await get(`/api/v1/incidents/${id}`);
+  if (before.state !== 'open') return found.push(`skip acknowledge: ${id} is ${before.state}`);
+  const page = await open(browser, 'desktop', 'en', problems);
+  await page.goto(`${base}/i/${id}`, { waitUntil: 'domcontentloaded' });
+  await page.getByRole('button', { name: /Acknowledge/ }).click();
+  const gone = page.getByRole('button', { name: /Acknowledge/ }).waitFor({ state: 'detached', timeout: 2000 });
+  check(
+    await gone.then(
+      () => true,
+      () => false,
+    ),
+    'acknowledge: the button goes at once',
+  );
+  await sleep(1500);
+  const after = await get(`/api/v1/incidents/${id}`);
+  check(after.acknowledged_at !== null, 'acknowledge: the server has it');
+  check((await page.locator('.urgent').count()) === 0, 'acknowledge: nothing blinks any more');
+  await page.context().close();
+}
+
+/** The language switches without a reload, and the keys work. */
+async function keysAndLanguage(browser) {
+  const page = await open(browser, 'desktop', 'en', problems);
+  await page.goto(base, { waitUntil: 'domcontentloaded' });
+  await page.locator('main .card, main .quiet').first().waitFor();
+  await page.evaluate(() => (window.stayed = true));
+  await page.getByRole('button', { name: /切换到中文/ }).click();
+  await page.getByRole('link', { name: '作战室', exact: true }).waitFor({ timeout: 3000 });
+  check(await page.evaluate(() => window.stayed === true), 'language: it switches without a reload');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').waitFor({ timeout: 3000 });
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('g');
+  await page.keyboard.press('c');
+  await page.waitForURL('**/changes', { timeout: 3000 });
+  check(true, 'keys: ? helps, g c goes to the changes');
+  await page.context().close();
+}
+
+/** Each of the other screens paints. */
+async function others(browser) {
+  const page = await open(browser, 'desktop', 'en', problems);
+  for (const path of [
+    '/i',
+    '/fleet',
+    '/changes',
+    '/plans',
+    '/drills',
+    '/voice',
+    '/review/oncall',
+    '/review/audit',
+    '/review/metrics',
+    '/me',
+  ]) {
+    await page.goto(base + path, { waitUntil: 'domcontentloaded' });
+    await page.locator('main h1').first().waitFor({ timeout: 10_000 });
+    await page.waitForTimeout(700);
+    await shoot(page, `other${path.replaceAll('/', '-')}`);
+    check((await page.locator('main .error').count()) === 0, `${path}: loads without an error`);
+  }
+  await page.context().close();
+}
+
+const browser = await launch();
+try {
+  const id = await incident();
+  check(id !== null, 'there is an incident to look at');
+  for (const size of ['desktop', 'wall', 'phone'])
+    for (const lang of ['en', 'zh']) await visit(browser, size, lang, id);
+  if (id) await acknowledge(browser, id);
+  await keysAndLanguage(browser);
+  await others(browser);
+} catch (e) {
+  problems.push(String(e.stack ?? e));
+} finally {
+  await browser.close();
+}
+const report = [...found, ...problems.map((p) => `PROBLEM ${p}`)].join('\n') + '\n';
+writeFileSync(`${out}/report.txt`, report);
+process.stdout.write(report);
+process.exit(problems.length > 0 ? 1 : 0);

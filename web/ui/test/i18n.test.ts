@@ -1,0 +1,117 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { en } from '../src/core/i18n/en';
+import { zh } from '../src/core/i18n/zh/dictionary';
+import { eventText, evidenceText, fill, loadLanguage, preferred, say, sayWord, signed } from '../src/core/i18n';
+import { suspect } from './fixtures';
+
+beforeAll(async () => {
+  await loadLanguage('en');
+  await loadLanguage('zh');
+});
+
+const places = (s: string) => [...s.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
+const han = /\p{Script=Han}/u;
+
+describe('the dictionaries', () => {
+  it('have the same keys', () => {
+    expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort());
+  });
+
+  it('have the same places in each sentence', () => {
+    for (const key of Object.keys(en) as (keyof typeof en)[]) {
+      // A Chinese sentence may need no word for who stopped a leg, but never asks for what English does not give.
+      for (const p of places(zh[key])) expect(places(en[key]), key).toContain(p);
+      for (const p of places(en[key])) expect(places(zh[key]), key).toContain(p);
+    }
+  });
+
+  it('leave nothing empty', () => {
+    for (const d of [en, zh]) for (const [key, text] of Object.entries(d)) expect(text.trim(), key).not.toBe('');
+  });
+
+  it('have Chinese in Chinese, but for names and the way back to English', () => {
+    const same = Object.keys(zh).filter((k) => !han.test(zh[k as keyof typeof zh]));
+    const allowed =
+      /^(app\.name|severity\.|strip\.language|leg\.by|plans\.by|changes\.version|fleet\.cell|review\.metrics)/;
+    expect(same.filter((k) => !allowed.test(k))).toEqual([]);
+  });
+
+  it('use full-width punctuation between Chinese', () => {
+    for (const [key, text] of Object.entries(zh)) {
+      if (!/^[A-Za-z]/.test(text)) expect(text, key).not.toMatch(/(\p{Script=Han}|\})[,:;?]|\p{Script=Han}[()]/u);
+    }
+  });
+});
+
+describe('saying', () => {
+  it('fills places and keeps those without an argument', () => {
+    expect(fill('{a} of {b}', { a: 1 })).toBe('1 of {b}');
+    expect(say('zh', 'impact.stores', { n: 37 })).toBe('37 家门店');
+  });
+
+  it("says an unknown word of the server's as it is", () => {
+    expect(sayWord('zh', 'state', 'half_open')).toBe('half open');
+  });
+
+  it('prefers the first language of the browser that it speaks', () => {
+    expect(preferred(['fr-FR', 'zh-TW', 'en'])).toBe('zh');
+    expect(preferred(['de'])).toBe('en');
+  });
+
+  it('writes weights with their sign', () => {
+    expect([signed(1.94), signed(-2.2), signed(0.01)]).toEqual(['+1.9', '−2.2', '0']);
+  });
+});
+
+describe('evidence in Chinese', () => {
+  it('is made again from term and args', () => {
+    for (const e of [...suspect().reasons!, ...suspect().against!]) {
+      expect(evidenceText('zh', e), e.term).toMatch(han);
+      expect(evidenceText('en', e)).toBe(e.text);
+    }
+    expect(evidenceText('zh', suspect().reasons![0]!)).toContain('2m04s');
+  });
+
+  it("falls back to the server's text when an argument or the term is unknown", () => {
+    expect(evidenceText('zh', { term: 'spatial', weight: 1, text: 'as it is', args: { hit: 2 } })).toBe('as it is');
+    expect(evidenceText('zh', { term: 'tides', weight: 1, text: 'high tide', args: {} })).toBe('high tide');
+    expect(evidenceText('zh', { term: 'time', weight: 1, text: 'no args' })).toBe('no args');
+  });
+
+  it('tells apart the four ways in which services are connected', () => {
+    const of = (calls: number, text = '') =>
+      evidenceText('zh', { term: 'distance', weight: 0, text, args: { service: 'a', symptom: 'b', calls } });
+    expect(
+      new Set([
+        of(0),
+        of(2),
+        of(-1, 'a only calls b, which shows the symptom'),
+        of(-1, 'a and b do not call each other'),
+      ]).size,
+    ).toBe(4);
+  });
+});
+
+describe('lines of the timeline in Chinese', () => {
+  it('are made from the name and the data', () => {
+    const line = {
+      name: 'incident.suspects_ranked',
+      text: 'first suspect',
+      actor: 'goc',
+      data: { change_id: 'CHG-1', probability: 0.81, no_change: 0.05 },
+    };
+    expect(eventText('zh', line)).toMatch(/CHG-1.*81%/);
+    expect(eventText('en', line)).toBe('first suspect');
+  });
+
+  it('keep what a person wrote', () => {
+    expect(
+      eventText('zh', { name: 'incident.note_added', actor: 'ann', text: 'tills are back', data: { kind: 'note' } }),
+    ).toBe('tills are back');
+  });
+
+  it("fall back to the server's text without data or for an unknown name", () => {
+    expect(eventText('zh', { name: 'incident.opened', text: 'P1 opened' })).toBe('P1 opened');
+    expect(eventText('zh', { name: 'moon.rose', text: 'the moon rose', data: {} })).toBe('the moon rose');
+  });
+});
