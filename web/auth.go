@@ -19,6 +19,7 @@ var anonymous = ops.Principal{Name: "anonymous", Role: ops.Admin}
 type identity struct {
 	ops.Principal
 	token   string // the token's id, "" when it is none of ours
+	file    string // the hash of a token of tokens_file, "" when it is none of those
 	session string // the session's id, "" unless a cookie said it
 	ambient bool   // the browser sent it by itself (cookie, anonymous), so other sites' pages must be kept out
 	expires time.Time
@@ -90,10 +91,8 @@ func (a *auth) byToken(token string, now time.Time) (identity, error) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	hash := hashOf(token)
-	for _, t := range a.file {
-		if sameHash(t.Hash, hash) {
-			return identity{Principal: ops.Principal{Name: t.Name, Role: t.Role}}, nil
-		}
+	if t, ok := a.fromFile(hash); ok {
+		return identity{Principal: ops.Principal{Name: t.Name, Role: t.Role}, file: t.Hash}, nil
 	}
 	id, ok := tokenID(token)
 	if !ok {
@@ -107,6 +106,16 @@ func (a *auth) byToken(token string, now time.Time) (identity, error) {
 		return identity{}, unauthenticated("expired", "the token has expired").hintf("an admin makes a new one with goc token create")
 	}
 	return identity{Principal: ops.Principal{Name: t.Name, Role: t.Role}, token: id, expires: t.ExpiresAt.Time}, nil
+}
+
+// fromFile finds a token of tokens_file by its hash. The caller holds the lock.
+func (a *auth) fromFile(hash string) (storedToken, bool) {
+	for _, t := range a.file {
+		if sameHash(t.Hash, hash) {
+			return t, true
+		}
+	}
+	return storedToken{}, false
 }
 
 func expired(at ops.Time, now time.Time) bool { return !at.IsZero() && !now.Before(at.Time) }
@@ -153,11 +162,13 @@ func (a *auth) still(id identity, now time.Time) bool {
 			return false
 		}
 	}
+	ok := true
 	if id.token != "" {
-		_, ok := a.tokens[id.token]
-		return ok
+		_, ok = a.tokens[id.token]
+	} else if id.file != "" {
+		_, ok = a.fromFile(id.file)
 	}
-	return true
+	return ok
 }
 
 // audit writes that a request was refused, at most some per minute; the line says how many more there were.

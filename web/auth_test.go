@@ -207,6 +207,9 @@ func TestTheFileOfTokensIsReadAndReadAgain(t *testing.T) {
 	if got := w.must(200, w.do("file", "GET", "/api/v1/whoami", "")).json(t); got["name"] != "shop-ci" || got["role"] != "ci" {
 		t.Errorf("%v", got)
 	}
+	c := w.must(200, w.do("", "POST", "/api/v1/session", `{"token":"a-secret-of-24-characters-or-more"}`)).Cookies()[0]
+	cookie := []string{"Cookie", c.Name + "=" + c.Value}
+	w.must(200, w.do("", "GET", "/api/v1/whoami", "", cookie...))
 	write("shop-ci nobody a-secret-of-24-characters-or-more\n")
 	if err := w.server.ReloadTokens(); err == nil || !strings.Contains(err.Error(), ":1:") {
 		t.Errorf("a bad line: %v", err)
@@ -217,6 +220,7 @@ func TestTheFileOfTokensIsReadAndReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.problem(401, w.do("file", "GET", "/api/v1/whoami", ""))
+	w.problem(401, w.do("", "GET", "/api/v1/whoami", "", cookie...))
 }
 
 func TestMountedHandlersKnowWhoActs(t *testing.T) {

@@ -182,7 +182,7 @@ func (h *hub) run(ctx context.Context) {
 			unwatch()
 			h.cancel()
 			h.close()
-			h.s.situation.chart.asking.Wait()
+			h.s.situation.chart.wait()
 			return
 		case <-tick.C:
 			if h.wanted(topicSituation) {

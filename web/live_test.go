@@ -31,7 +31,7 @@ type liveFrame struct {
 
 // listener is a client of the live feed.
 type listener struct {
-	t  *testing.T
+	t  testing.TB
 	ws *websocket.Conn
 }
 

@@ -9,13 +9,25 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// policy lets a page load and do only what comes from here. Nothing inline.
+// policy lets a page load and do only what comes from here. Nothing inline. connect-src goes before it.
 const policy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
-	"connect-src 'self' ws: wss:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	"worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// plainHost is a host that may stand in a header: what r.Host says comes from the client.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]{1,255}$`)
+
+// policyFor adds to policy where a page may connect to: here, also by WebSocket, which older browsers do not take 'self' for.
+func policyFor(host string) string {
+	if !plainHost.MatchString(host) {
+		return "connect-src 'self'; " + policy
+	}
+	return "connect-src 'self' ws://" + host + " wss://" + host + "; " + policy
+}
 
 // page is one file of the bundle, packed once at start.
 type page struct {
@@ -105,7 +117,7 @@ func kindOf(name string, raw []byte) string {
 func (p page) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", p.kind)
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", policyFor(r.Host))
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cache-Control", "no-cache")

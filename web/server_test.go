@@ -21,14 +21,14 @@ var start = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 // world is a server on a real socket with rooms made by hand.
 type world struct {
 	*rooms
-	t      *testing.T
+	t      testing.TB
 	server *web.Server
 	http   *httptest.Server
 	tokens map[ops.Role]string
 }
 
 // options are those of a server with rooms made by hand.
-func options(t *testing.T, change ...func(*web.Options)) web.Options {
+func options(t testing.TB, change ...func(*web.Options)) web.Options {
 	t.Helper()
 	j := newJournal()
 	r := newRooms(j)
@@ -61,7 +61,7 @@ func options(t *testing.T, change ...func(*web.Options)) web.Options {
 }
 
 // newWorld starts a server. change may alter its options.
-func newWorld(t *testing.T, change ...func(*web.Options)) *world {
+func newWorld(t testing.TB, change ...func(*web.Options)) *world {
 	t.Helper()
 	o := options(t, change...)
 	s, err := web.New(o)
@@ -97,7 +97,7 @@ type answer struct {
 	body []byte
 }
 
-func (a answer) json(t *testing.T) map[string]any {
+func (a answer) json(t testing.TB) map[string]any {
 	t.Helper()
 	var out map[string]any
 	if err := json.Unmarshal(a.body, &out); err != nil {

@@ -19,6 +19,7 @@ const maxSessions = 10_000
 // session is the record of kind "session": a browser that showed a token. Its id is the SHA-256 of what the cookie says.
 type session struct {
 	TokenID   string        `json:"token_id,omitempty"`
+	File      string        `json:"file,omitempty"` // the hash of a token of tokens_file
 	Who       ops.Principal `json:"who"`
 	CreatedAt ops.Time      `json:"created_at"`
 	ExpiresAt ops.Time      `json:"expires_at"`
@@ -47,7 +48,10 @@ func (a *auth) bySession(value string, now time.Time) (identity, bool) {
 	if t, ok := a.tokens[s.TokenID]; s.TokenID != "" && (!ok || expired(t.ExpiresAt, now)) {
 		return identity{}, false
 	}
-	return identity{Principal: s.Who, token: s.TokenID, session: id, ambient: true, expires: s.ExpiresAt.Time}, true
+	if _, ok := a.fromFile(s.File); s.File != "" && !ok {
+		return identity{}, false
+	}
+	return identity{Principal: s.Who, token: s.TokenID, file: s.File, session: id, ambient: true, expires: s.ExpiresAt.Time}, true
 }
 
 // signIn makes a session for a token and returns the cookie that carries it.
@@ -58,7 +62,7 @@ func (a *auth) signIn(ctx context.Context, token string, secure bool) (identity,
 		return identity{}, nil, err
 	}
 	_, value := newSecret()
-	s := session{TokenID: id.token, Who: id.Principal, CreatedAt: ops.At(now), ExpiresAt: ops.At(now.Add(a.o.Config.sessionLifetime()))}
+	s := session{TokenID: id.token, File: id.file, Who: id.Principal, CreatedAt: ops.At(now), ExpiresAt: ops.At(now.Add(a.o.Config.sessionLifetime()))}
 	a.mu.Lock()
 	m := ops.Mutation{Put: []ops.Record{ops.Encode("session", hashOf(value), s)}, Delete: a.dropSessions(now)}
 	a.sessions[hashOf(value)] = s

@@ -182,7 +182,17 @@ type chartKeeper struct {
 	at      time.Time
 	chart   *ops.Chart
 	running bool
-	asking  sync.WaitGroup
+	done    chan struct{} // closed when the last that was asked for has come
+}
+
+// wait returns once nothing is being asked for.
+func (k *chartKeeper) wait() {
+	k.mu.Lock()
+	done := k.done
+	k.mu.Unlock()
+	if done != nil {
+		<-done
+	}
 }
 
 // latest is the chart of an incident ("" for the headline). When it is old or of another, a new one is fetched; if that
@@ -193,12 +203,10 @@ func (k *chartKeeper) latest(ctx context.Context, s *situation, of string, now t
 		defer k.mu.Unlock()
 		return k.chart
 	}
-	k.running = true
-	k.asking.Add(1)
-	k.mu.Unlock()
 	done := make(chan struct{})
+	k.running, k.done = true, done
+	k.mu.Unlock()
 	go func() {
-		defer k.asking.Done()
 		defer close(done)
 		k.fetch(context.WithoutCancel(ctx), s, of)
 	}()

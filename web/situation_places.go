@@ -22,12 +22,13 @@ func cityStates(f facts, t trouble) []CityState {
 		counted[g.Group["store"]] = g
 	}
 	cities := map[string]*CityState{}
+	zone := zones{}
 	add := func(st ops.Store) {
 		key := st.Region + "\x00" + st.City
 		if cities[key] == nil {
 			cities[key] = &CityState{City: st.City, Region: st.Region, States: map[string]int{}}
 		}
-		cities[key].add(storeState(st, counted[st.ID], t.store[st.ID], f.now), counted[st.ID])
+		cities[key].add(storeState(st, counted[st.ID], t.store[st.ID], openAt(st, f.now, zone.load)), counted[st.ID])
 		delete(counted, st.ID)
 	}
 	for _, st := range f.catalog.Stores {
@@ -77,8 +78,8 @@ func unwell(g ops.FleetGroup) int {
 }
 
 // storeState says how a store is: by the incidents that name it, and by how many of its devices are not well.
-func storeState(st ops.Store, g ops.FleetGroup, rank int, now time.Time) StoreState {
-	s := StoreState{ID: st.ID, Name: st.Name, Open: openAt(st, now), States: g.States}
+func storeState(st ops.Store, g ops.FleetGroup, rank int, open bool) StoreState {
+	s := StoreState{ID: st.ID, Name: st.Name, Open: open, States: g.States}
 	if s.States == nil {
 		s.States = map[string]int{}
 	}
@@ -102,16 +103,30 @@ func storeState(st ops.Store, g ops.FleetGroup, rank int, now time.Time) StoreSt
 	return s
 }
 
+// zones remembers time zones, because reading one takes longer than all the rest that is said of a store.
+type zones map[string]*time.Location
+
+func (z zones) load(name string) (*time.Location, error) {
+	if known, ok := z[name]; ok {
+		return known, nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err == nil {
+		z[name] = loc
+	}
+	return loc, err
+}
+
 // openAt says whether a store is open by its hours, "08:00-22:00" in its time zone; over midnight works. Hours that
 // cannot be read count as always open: a store that seems open is watched, one that seems closed is not.
-func openAt(st ops.Store, now time.Time) bool {
+func openAt(st ops.Store, now time.Time, load func(string) (*time.Location, error)) bool {
 	from, to, ok := strings.Cut(st.Hours, "-")
 	if !ok {
 		return true
 	}
 	opens, err1 := time.Parse("15:04", strings.TrimSpace(from))
 	closes, err2 := time.Parse("15:04", strings.TrimSpace(to))
-	zone, err3 := time.LoadLocation(st.Timezone)
+	zone, err3 := load(st.Timezone)
 	if err1 != nil || err2 != nil || err3 != nil {
 		return true
 	}

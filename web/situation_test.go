@@ -122,7 +122,7 @@ func TestAStoreIsOpenByItsHours(t *testing.T) {
 		{"all day", "03:00", true},
 		{"8-22", "03:00", true},
 	} {
-		if got := web.OpenAt(ops.Store{Hours: c.hours, Timezone: "Asia/Shanghai"}, at(c.clock)); got != c.open {
+		if got := web.OpenAt(ops.Store{Hours: c.hours, Timezone: "Asia/Shanghai"}, at(c.clock), time.LoadLocation); got != c.open {
 			t.Errorf("%q at %s: open is %v", c.hours, c.clock, got)
 		}
 	}
