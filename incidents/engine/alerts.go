@@ -7,6 +7,12 @@ import (
 	"goc/ops"
 )
 
+// Replay is the source of recorded alerts. A recording says when an alert ended, and does not tell it again meanwhile.
+const Replay = "replay"
+
+// replayLease is how long a recorded alert fires when the recording says no end.
+const replayLease = 24 * time.Hour
+
 // alert is one alert as the engine keeps it: while it fires, and with its incident for as long as that lists it.
 type alert struct {
 	ops.IncidentAlert
@@ -94,6 +100,8 @@ func (e *Engine) complete(source string, a ops.Alert, now time.Time) ops.Alert {
 	switch {
 	case resolved && (a.EndsAt.IsZero() || a.EndsAt.After(now)):
 		a.EndsAt = ops.At(now)
+	case !resolved && a.EndsAt.IsZero() && source == Replay:
+		a.EndsAt = ops.At(now.Add(replayLease))
 	case !resolved && a.EndsAt.IsZero():
 		a.EndsAt = ops.At(now.Add(e.cfg.ResolveTimeout))
 	}

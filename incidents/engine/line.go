@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"time"
 
 	"goc/ops"
 )
@@ -47,9 +46,6 @@ func ParseLine(b []byte) (Line, error) {
 	return l, nil
 }
 
-// replayLease is how long a recorded alert fires without being told again: a recording says when it ended.
-const replayLease = 24 * time.Hour
-
 // Input is what the line means to the engine; a line that says nothing to it is a tick.
 func (l Line) Input() Input {
 	switch l.Kind {
@@ -66,10 +62,10 @@ func (l Line) Input() Input {
 		return Samples{Samples: []ops.Sample{{At: l.At, Indicator: l.Indicator, Service: l.Service, Caller: l.Caller, Unit: l.Unit, CallerUnit: l.CallerUnit, Store: l.Store, Value: *l.Value}}}
 	case "alert":
 		a := ops.Alert{Status: l.Status, Labels: l.Labels, Annotations: l.Annotations, StartsAt: l.At}
-		if a.EndsAt = ops.At(l.At.Add(replayLease)); l.Status == ops.Resolved {
+		if l.Status == ops.Resolved {
 			a.EndsAt = l.At
 		}
-		return Alerts{Source: "replay", Alerts: []ops.Alert{a}}
+		return Alerts{Source: Replay, Alerts: []ops.Alert{a}}
 	}
 	return Tick{}
 }
