@@ -87,12 +87,29 @@ func reachTerm(k Case, ch *ops.Change, w World) (ops.Evidence, int) {
 	return placeTerm(k, ch, w), -1
 }
 
+// below is how far below a symptom's service another stands, and below which.
+type below struct {
+	calls int
+	from  string
+}
+
+// belowAll walks the call graph once for all changes.
+func belowAll(k Case, g *Graph) map[string]below {
+	out := map[string]below{}
+	for _, s := range k.Services {
+		for name, d := range g.Below(s) {
+			if old, ok := out[name]; !ok || d < old.calls {
+				out[name] = below{d, s}
+			}
+		}
+	}
+	return out
+}
+
 func distanceTerm(k Case, service string, w World) (ops.Evidence, int) {
 	best, from := -1, ""
-	for _, s := range k.Services {
-		if d := w.Graph.Distance(s, service); d >= 0 && (best < 0 || d < best) {
-			best, from = d, s
-		}
+	if b, ok := k.below[service]; ok {
+		best, from = b.calls, b.from
 	}
 	args := map[string]any{"service": service, "symptom": from, "calls": best}
 	switch {

@@ -20,29 +20,32 @@ type exposure struct {
 
 // exposureOf reads the stages that have started. The stores of a city or region come from the catalog.
 func exposureOf(ch *ops.Change, cat *ops.Catalog, now time.Time) exposure {
-	x := exposure{units: map[string]time.Time{}, stores: map[string]time.Time{}, replaced: map[string]time.Time{}}
+	var x exposure
 	for _, st := range ch.Stages {
 		if st.StartedAt.IsZero() {
 			continue
 		}
 		ready := readySince(st.StartedAt.Time, st.FinishedAt.Time, now)
 		for _, u := range append(st.Units, st.Scope.Unit...) {
-			x.treat(x.units, u, ready)
+			x.treat(&x.units, u, ready)
 		}
 		for _, s := range storesOf(st.Scope, cat) {
-			x.treat(x.stores, s, ready)
+			x.treat(&x.stores, s, ready)
 		}
 		for _, u := range st.Replaces {
+			if x.replaced == nil {
+				x.replaced = map[string]time.Time{}
+			}
 			x.replaced[u] = st.StartedAt.Time
 		}
 	}
 	if len(ch.Stages) == 0 && !ch.StartedAt.IsZero() {
 		ready := readySince(ch.StartedAt.Time, ch.FinishedAt.Time, now)
 		for _, s := range storesOf(ch.Scope, cat) {
-			x.treat(x.stores, s, ready)
+			x.treat(&x.stores, s, ready)
 		}
 		for _, u := range ch.Scope.Unit {
-			x.treat(x.units, u, ready)
+			x.treat(&x.units, u, ready)
 		}
 		x.every = len(x.stores) == 0 && len(x.units) == 0
 	}
@@ -60,9 +63,12 @@ func readySince(started, finished, now time.Time) time.Time {
 }
 
 // treat notes that something is treated; the earlier of two times holds.
-func (x *exposure) treat(in map[string]time.Time, name string, ready time.Time) {
-	if old, ok := in[name]; !ok || old.IsZero() || (!ready.IsZero() && ready.Before(old)) {
-		in[name] = ready
+func (x *exposure) treat(in *map[string]time.Time, name string, ready time.Time) {
+	if *in == nil {
+		*in = map[string]time.Time{}
+	}
+	if old, ok := (*in)[name]; !ok || old.IsZero() || (!ready.IsZero() && ready.Before(old)) {
+		(*in)[name] = ready
 	}
 	if !ready.IsZero() && (x.first.IsZero() || ready.Before(x.first)) {
 		x.first = ready

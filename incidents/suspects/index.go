@@ -2,8 +2,8 @@ package suspects
 
 import (
 	"cmp"
+	"container/heap"
 	"slices"
-	"sort"
 	"time"
 
 	"goc/ops"
@@ -137,19 +137,41 @@ func (x *Index) Find(services, stores, cities []string, since time.Time) []*ops.
 	for _, s := range cities {
 		names = append(names, "city/"+s)
 	}
-	var found []entry
+	heads := make(cursors, 0, len(names))
 	for _, n := range names {
-		list := x.buckets[n]
-		i := sort.Search(len(list), func(i int) bool { return !list[i].at.Before(since) })
-		found = append(found, list[max(i, len(list)-maxCandidates):]...)
+		if list := x.buckets[n]; len(list) > 0 && !list[len(list)-1].at.Before(since) {
+			heads = append(heads, list)
+		}
 	}
-	slices.SortFunc(found, func(a, b entry) int { return b.compare(a) })
-	found = slices.CompactFunc(found, func(a, b entry) bool { return a.c == b.c })
-	out := make([]*ops.Change, 0, min(len(found), maxCandidates))
-	for _, e := range found[:min(len(found), maxCandidates)] {
-		out = append(out, e.c)
+	heap.Init(&heads)
+	out := []*ops.Change{}
+	for len(heads) > 0 && len(out) < maxCandidates {
+		list := heads[0]
+		newest := list[len(list)-1]
+		if len(out) == 0 || out[len(out)-1] != newest.c {
+			out = append(out, newest.c)
+		}
+		if list = list[:len(list)-1]; len(list) == 0 || list[len(list)-1].at.Before(since) {
+			heap.Pop(&heads)
+			continue
+		}
+		heads[0] = list
+		heap.Fix(&heads, 0)
 	}
 	return out
+}
+
+// cursors is a heap of buckets, the one with the newest last entry first.
+type cursors [][]entry
+
+func (c cursors) Len() int           { return len(c) }
+func (c cursors) Less(i, j int) bool { return c[i][len(c[i])-1].compare(c[j][len(c[j])-1]) > 0 }
+func (c cursors) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
+func (c *cursors) Push(v any)        { *c = append(*c, v.([]entry)) }
+func (c *cursors) Pop() any {
+	last := (*c)[len(*c)-1]
+	*c = (*c)[:len(*c)-1]
+	return last
 }
 
 // Since lists the changes that moved since a time, newest first, at most limit.

@@ -19,6 +19,8 @@ type Case struct {
 	Place     ops.Scope       // cities, regions and kinds of device that its alerts name
 	Rejected  map[string]bool // changes that people ruled out
 	Confirmed string          // the change that people confirmed, "" when none
+
+	below map[string]below // every service that the symptom depends on; filled in by Rank
 }
 
 // World is everything else that is known.
@@ -68,6 +70,7 @@ func (c *candidate) score() float64 {
 // Rank weighs the changes against the case. Every change that could have started after the onset is left out; so are
 // those that people rejected.
 func Rank(k Case, changes []*ops.Change, w World, now time.Time) Ranking {
+	k.below = belowAll(k, w.Graph)
 	var cands []*candidate
 	for _, ch := range changes {
 		if k.Rejected[ch.ID] {
@@ -112,25 +115,22 @@ func normalise(k Case, cands []*candidate) Ranking {
 	for _, c := range cands {
 		sum += math.Exp(c.score() - top)
 	}
-	out := Ranking{NoChange: none / sum, Suspects: []ops.Suspect{}, Weighed: len(cands)}
-	for _, c := range cands {
-		out.Suspects = append(out.Suspects, c.suspect(math.Exp(c.score()-top)/sum))
-	}
-	first := func(s ops.Suspect) int {
-		if s.ChangeID == k.Confirmed {
+	first := func(c *candidate) int {
+		if c.ID == k.Confirmed {
 			return 0
 		}
 		return 1
 	}
-	slices.SortFunc(out.Suspects, func(a, b ops.Suspect) int {
-		return cmp.Or(cmp.Compare(first(a), first(b)), cmp.Compare(b.Score, a.Score), cmp.Compare(a.ChangeID, b.ChangeID))
+	slices.SortFunc(cands, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(first(a), first(b)), cmp.Compare(b.score(), a.score()), cmp.Compare(a.ID, b.ID))
 	})
-	out.Suspects = out.Suspects[:min(len(out.Suspects), maxSuspects)]
-	for i := range out.Suspects {
-		out.Suspects[i].Rank = i + 1
-		if out.Suspects[i].ChangeID == k.Confirmed {
-			out.Suspects[i].Verdict = "confirmed"
+	out := Ranking{NoChange: none / sum, Suspects: []ops.Suspect{}, Weighed: len(cands)}
+	for i, c := range cands[:min(len(cands), maxSuspects)] {
+		s := c.suspect(math.Exp(c.score()-top) / sum)
+		if s.Rank = i + 1; c.ID == k.Confirmed {
+			s.Verdict = "confirmed"
 		}
+		out.Suspects = append(out.Suspects, s)
 	}
 	return out
 }
