@@ -1,7 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { en } from '../src/core/i18n/en';
 import { zh } from '../src/core/i18n/zh/dictionary';
-import { eventText, evidenceText, fill, loadLanguage, preferred, say, sayWord, signed } from '../src/core/i18n';
+import {
+  eventText,
+  evidenceText,
+  fill,
+  loadLanguage,
+  preferred,
+  say,
+  sayWord,
+  sentenceText,
+  signed,
+} from '../src/core/i18n';
 import { suspect } from './fixtures';
 
 beforeAll(async () => {
@@ -69,7 +79,7 @@ describe('evidence in Chinese', () => {
       expect(evidenceText('zh', e), e.term).toMatch(han);
       expect(evidenceText('en', e)).toBe(e.text);
     }
-    expect(evidenceText('zh', suspect().reasons![0]!)).toContain('2m04s');
+    expect(evidenceText('zh', suspect().reasons![0]!)).toContain('2 分 04 秒');
   });
 
   it("falls back to the server's text when an argument or the term is unknown", () => {
@@ -113,5 +123,32 @@ describe('lines of the timeline in Chinese', () => {
   it("fall back to the server's text without data or for an unknown name", () => {
     expect(eventText('zh', { name: 'incident.opened', text: 'P1 opened' })).toBe('P1 opened');
     expect(eventText('zh', { name: 'moon.rose', text: 'the moon rose', data: {} })).toBe('the moon rose');
+  });
+});
+
+describe("the server's sentences in Chinese", () => {
+  it.each([
+    ['order-core in HZ-002 succeeds in 50.69% of calls, normal 100%', /HZ-002.*order-core.*50\.69%.*100%/],
+    ['order-core in HZ-002 succeeds in 50.69% of calls, normal 100% and 1 more store', /50\.69%.*1 家门店/],
+    ['shop-gateway takes 540.5ms, normal 131.8ms', /shop-gateway.*540\.5ms.*131\.8ms/],
+    ['SH-001 takes 0 orders per minute, normal 190', /SH-001.*0 单.*190/],
+    [
+      '93.2% of the scanner devices with firmware 2.8.1 are offline or degraded, of the others 10%',
+      /2\.8\.1.*扫码枪.*93\.2%.*10%/,
+    ],
+    ['SH-001 went dark: 92.86% of its devices are offline', /SH-001.*92\.86%/],
+    ['order-core is a core service, 3 stores are affected, that is 30 % of the chain', /order-core.*3 家门店.*30%/],
+    ['checkout depends on order-core, which is failing (1 call away)', /checkout.*order-core.*1/],
+    ['all alerts have been resolved for 8s', /8s/],
+  ])('%s', (text, said) => {
+    expect(sentenceText('zh', text)).toMatch(said);
+    expect(sentenceText('zh', text)).toMatch(han);
+    expect(sentenceText('zh', text)).not.toMatch(/\b(is|of|the|and|takes|stores?)\b/);
+    expect(sentenceText('en', text)).toBe(text);
+  });
+
+  it('leave what they do not know', () => {
+    expect(sentenceText('zh', 'Instance db-1 down')).toBe('Instance db-1 down');
+    expect(sentenceText('zh', undefined)).toBe('');
   });
 });

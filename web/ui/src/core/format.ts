@@ -76,10 +76,11 @@ export function numberText(n: number, digits = 1): string {
   return n.toLocaleString('en-US', { maximumFractionDigits: digits });
 }
 
-/** A share: 81 %, <1 % rather than 0. */
+/** A share: 81 %, <1 % rather than 0, >99 % rather than all. */
 export function percentText(share: number): string {
   const p = share * 100;
   if (p > 0 && p < 1) return '<1%';
+  if (p < 100 && p > 99) return '>99%';
   return `${Math.round(p)}%`;
 }
 

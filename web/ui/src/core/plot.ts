@@ -7,7 +7,18 @@ export function tableOf(chart: Chart): [number[], ...(number | null | undefined)
   const series = (chart.series ?? []).filter((s) => s.times && s.values);
   if (series.length === 0) return [[]];
   const tables = series.map((s) => [s.times!, s.values!] as unknown as uPlot.AlignedData);
-  return (tables.length === 1 ? tables[0] : uPlot.join(tables)) as never;
+  const table = (tables.length === 1 ? tables[0]! : uPlot.join(tables)) as [
+    number[],
+    ...(number | null | undefined)[][],
+  ];
+  return trimmed(table);
+}
+
+/** Leaves out the time before anything was measured: a young server would show nothing but that. */
+function trimmed<T extends [number[], ...(number | null | undefined)[][]]>(table: T): T {
+  const [times, ...columns] = table;
+  const first = times.findIndex((_, i) => columns.some((c) => c[i] !== null && c[i] !== undefined));
+  return first > 0 ? (table.map((c) => c.slice(first)) as T) : table;
 }
 
 /** The custom property that colours a series. */

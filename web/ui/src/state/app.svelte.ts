@@ -1,7 +1,7 @@
 import { createSubscriber } from 'svelte/reactivity';
 import { worstFirst } from '../core/attention';
 import { Clockface, type Lang } from '../core/format';
-import { loadLanguage, say, sayWord, type Args, type Key } from '../core/i18n';
+import { loadLanguage, say, sayWord, sentenceText, type Args, type Key } from '../core/i18n';
 import { loadPrefs, savePrefs, type Prefs } from '../core/prefs';
 import { parseRoute, withQuery, type Route } from '../core/router';
 import { Store } from '../core/store';
@@ -119,6 +119,11 @@ export function t(key: Key, args?: Args): string {
 /** Says a word of the server's, such as a state. */
 export function word(prefix: string, value: string | undefined): string {
   return sayWord(prefs.lang, prefix, value ?? '');
+}
+
+/** A sentence of the server's, in the chosen language where it is known. */
+export function told(text: string | undefined): string {
+  return sentenceText(prefs.lang, text);
 }
 
 /** One or many: the key with a 1 at its end is for one. */

@@ -20,6 +20,7 @@ export interface Pack {
   dictionary: Dictionary;
   evidence: (e: Evidence) => string | null;
   event: (l: Line) => string | null;
+  sentence: (text: string) => string | null;
 }
 
 const packs: Partial<Record<Lang, Pack>> = {};
@@ -60,6 +61,11 @@ export function evidenceText(lang: Lang, e: Evidence): string {
 /** The sentence of an event or of an entry. */
 export function eventText(lang: Lang, l: Line): string {
   return packOf(lang).event(l) ?? (l.text || String(l.data?.text ?? ''));
+}
+
+/** A sentence that the server makes without figures beside it: a title, a summary, a reason. */
+export function sentenceText(lang: Lang, text: string | undefined): string {
+  return text ? (packOf(lang).sentence(text) ?? text) : '';
 }
 
 /** A weight with its sign: +4.2, −0.6. */

@@ -204,7 +204,7 @@ function spread(cities: CityBox[], width: number, gap: number): void {
   for (const c of cities) shelf.set(c.y, [...(shelf.get(c.y) ?? []), c]);
   const widest = Math.max(0, ...[...shelf.values()].map((row) => row.at(-1)!.x + row.at(-1)!.w));
   const count = Math.max(1, ...[...shelf.values()].map((row) => row.length));
-  const extra = Math.min(gap * 3, Math.floor((width - widest) / count));
+  const extra = count > 1 ? Math.min(gap * 8, Math.floor((width - widest) / (count - 1))) : 0;
   if (extra <= 0) return;
   for (const row of shelf.values()) row.forEach((c, i) => (c.x += i * extra));
 }

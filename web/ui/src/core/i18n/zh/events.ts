@@ -1,7 +1,9 @@
-import { lengthText, percentText } from '../../format';
+import { percentText } from '../../format';
 import type { Line } from '../index';
 import { wordOf } from '../words';
 import { zh } from './dictionary';
+import { lengthOf } from './length';
+import { sentence } from './sentences';
 
 // Lines of timelines and of the ticker. The server's sentence is English; for Chinese it is made again from the event's
 // name and data. What a person wrote is never translated.
@@ -10,7 +12,12 @@ type Data = Readonly<Record<string, unknown>>;
 
 const word = (prefix: string, v: unknown) => wordOf(zh, prefix, String(v ?? ''));
 const s = (v: unknown) => (typeof v === 'string' || typeof v === 'number' ? String(v) : '');
-const who = (l: Line) => (l.actor && l.actor !== 'goc' ? l.actor : '系统');
+const system = (l: Line) => !l.actor || l.actor === 'goc';
+/** Who did it, apart from what follows where the name is no Chinese one. */
+const who = (l: Line) => (system(l) ? '系统' : /[\x21-\x7e]$/.test(l.actor!) ? `${l.actor} ` : l.actor!);
+const kindOf = (kind: string) => word('kind', kind);
+/** A sentence of the server's, in Chinese where it is known. */
+const said = (v: unknown) => (s(v) ? (sentence(s(v), kindOf) ?? s(v)) : '');
 const after = (v: string, colon = '：') => (v ? colon + v : '');
 const record = (v: unknown): Data => (typeof v === 'object' && v !== null ? (v as Data) : {});
 
@@ -24,7 +31,7 @@ const noted =
 function severityChanged(d: Data, l: Line): string | null {
   const to = s(d.to) || s(d.severity);
   if (!to) return null;
-  if (who(l) === '系统') return `级别${s(d.from) ? `从 ${s(d.from)} ` : ''}变为 ${to}${after(s(d.evidence))}`;
+  if (system(l)) return `级别${s(d.from) ? `从 ${s(d.from)} ` : ''}变为 ${to}${after(said(d.evidence))}`;
   return `${who(l)}把级别${s(d.from) ? `从 ${s(d.from)} ` : ''}改为 ${to}${after(s(d.note) || s(d.reason))}`;
 }
 
@@ -32,9 +39,9 @@ function ranked(d: Data): string | null {
   const id = s(d.change_id);
   if (!id) return d.no_change !== undefined ? '目前没有可疑的变更' : null;
   const p = typeof d.probability === 'number' ? d.probability : NaN;
-  const said = `首要嫌疑 ${id}${Number.isNaN(p) ? '' : `，概率 ${percentText(p)}`}`;
+  const first = `首要嫌疑 ${id}${Number.isNaN(p) ? '' : `，概率 ${percentText(p)}`}`;
   const none = typeof d.no_change === 'number' ? d.no_change : 0;
-  return none > p ? `多半与变更无关（${percentText(none)}）；${said}` : said;
+  return none > p ? `多半与变更无关（${percentText(none)}）；${first}` : first;
 }
 
 function planProgress(d: Data): string | null {
@@ -103,27 +110,27 @@ const leg =
   (d) => {
     const legs = record(d.run).legs;
     const measured = Array.isArray(legs) ? legs.map(record).find((l) => l.name === name) : undefined;
-    const took = typeof measured?.seconds === 'number' ? `，用时 ${lengthText(measured.seconds)}` : '';
+    const took = typeof measured?.seconds === 'number' ? `，用时 ${lengthOf(measured.seconds)}` : '';
     return `${drillOf(d)}：${zh}${took}`;
   };
 
 const elapsed = (d: Data, what: string) =>
-  typeof d.elapsed_s === 'number' ? `故障发生后 ${lengthText(d.elapsed_s)}${what}` : `已${what}`;
+  typeof d.elapsed_s === 'number' ? `故障发生后 ${lengthOf(d.elapsed_s)}${what}` : `已${what}`;
 
 const freezeOf = (d: Data, l: Line) => s(d.name) || s(record(d.freeze).name) || l.subject || '';
 
 const templates: Record<string, Template> = {
-  'incident.opened': (d, l) =>
-    `${l.actor && l.actor !== 'goc' ? `${l.actor} 宣布 ` : ''}${s(d.severity)} 故障${after(s(d.title))}`,
-  'incident.alert_added': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 并入${after(s(d.summary))}` : null),
-  'incident.alert_resolved': (d) => (s(d.alert) ? `告警 ${s(d.alert)} 恢复，仍在告警 ${s(d.firing) || 0} 条` : null),
+  'incident.opened': (d, l) => `${system(l) ? '' : `${who(l)}宣布`}${s(d.severity)} 故障${after(said(d.title))}`,
+  'incident.alert_added': (d) => (s(d.alert) ? `告警并入：${said(d.summary) || s(d.alert)}` : null),
+  'incident.alert_resolved': (d) =>
+    s(d.alert) ? `告警恢复：${said(d.summary) || s(d.alert)}（仍有 ${s(d.firing) || 0} 条）` : null,
   'incident.acknowledged': noted('已认领'),
   'incident.mitigated': noted('标记为已止损'),
   'incident.recovered': (d) => `${elapsed(d, '恢复')}`,
   'incident.resolved': noted('解决了故障'),
   'incident.reopened': noted('重新打开故障'),
   'incident.severity_changed': severityChanged,
-  'incident.located': (d) => `${elapsed(d, '定位')}${after(s(d.stopped_by))}`,
+  'incident.located': (d) => `${elapsed(d, '定位')}${after(said(d.stopped_by))}`,
   'incident.suspects_ranked': ranked,
   'incident.note_added': (d, l) => s(d.note) || l.text || null,
   'incident.role_set': (d, l) => {

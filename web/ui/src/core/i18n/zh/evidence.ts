@@ -1,7 +1,8 @@
-import { lengthText, valueText } from '../../format';
+import { valueText } from '../../format';
 import type { Evidence } from '../../types';
 import { wordOf } from '../words';
 import { zh } from './dictionary';
+import { lengthOf } from './length';
 
 // The server writes evidence in English with its numbers and names beside it (args). For Chinese the sentence is made
 // again from those, term by term; where something is missing the server's sentence stands.
@@ -37,7 +38,8 @@ function view(text: string): string {
   if (by) return by[1] === 'all callers' ? '（全部调用方）' : `（调用方 ${by[1]}）`;
   const calling = /^calling (.+)$/.exec(text);
   if (calling) return `（调用 ${calling[1]}）`;
-  const of = /^of (.+) by store$/.exec(text);
+  const of = /^of (\S+)(?: for (.+))? by store$/.exec(text);
+  if (of?.[2]) return `（${of[2] === 'all callers' ? '全部调用方' : of[2]} 调用 ${of[1]}，按门店）`;
   return of ? `（${of[1]}，按门店）` : `（${text}）`;
 }
 
@@ -53,13 +55,13 @@ function conduct(a: Args): string {
   if (a.overridden === true) return '它以紧急放行上线';
   if (a.unapproved === true) return '它未经门禁放行就上线';
   const stage = num(a, 'stage');
-  return `第 ${stage} 阶段开始时，第 ${stage - 1} 阶段还没观察满 ${lengthText(num(a, 'bake_s'))}`;
+  return `第 ${stage} 阶段开始时，第 ${stage - 1} 阶段还没观察满 ${lengthOf(num(a, 'bake_s'))}`;
 }
 
 function time(a: Args): string {
   const what = num(a, 'stage') > 0 ? `它的第 ${num(a, 'stage')} 阶段` : '它';
   const before = num(a, 'before_s');
-  return before > 0 ? `${what}在故障发生前 ${lengthText(before)}开始` : `${what}在故障发生时开始`;
+  return before > 0 ? `${what}在故障发生前 ${lengthOf(before)}开始` : `${what}在故障发生时开始`;
 }
 
 function distance(a: Args, text: string): string {
@@ -98,7 +100,7 @@ function untreated(a: Args): string {
 }
 
 const silence = (a: Args) =>
-  `已变更的 ${str(a, 'unit')} 有 ${lengthText(num(a, 'silent_s'))}没有上报，而 ${num(a, 'peers')} 个同伴中 ${num(a, 'reporting')} 个在上报`;
+  `已变更的 ${str(a, 'unit')} 有 ${lengthOf(num(a, 'silent_s'))}没有上报，而 ${num(a, 'peers')} 个同伴中 ${num(a, 'reporting')} 个在上报`;
 
 const spatial = (a: Args) =>
   `受影响的 ${num(a, 'affected')} 家门店中它到过 ${num(a, 'hit')} 家，其余 ${num(a, 'others')} 家中到过 ${num(a, 'reached')} 家`;
