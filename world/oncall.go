@@ -70,10 +70,23 @@ func (p *person) act(ctx context.Context, in ops.Incident, now time.Time) {
 		}
 	case 2:
 		p.judge(ctx, in, path)
-	default:
+	case 3:
 		p.plan(ctx, in)
 		k.next = now.Add(30 * time.Second)
+	default: // the plan did not help: it was something else
+		p.reject(ctx, in, path)
+		k.step = 1
 	}
+}
+
+// reject says that the first suspect was not it.
+func (p *person) reject(ctx context.Context, in ops.Incident, path string) {
+	if len(in.Suspects) == 0 || in.Suspects[0].Verdict == "rejected" {
+		return
+	}
+	s := in.Suspects[0]
+	p.say(p.name, "rejects %s: the plan did not help %s", s.ChangeID, in.ID)
+	p.client.do(ctx, http.MethodPost, path+"/suspects/"+url.PathEscape(s.ChangeID)+"/reject", map[string]string{"note": "rolling it back did not help"}, nil)
 }
 
 func (p *person) judge(ctx context.Context, in ops.Incident, path string) {

@@ -27,6 +27,9 @@ type Options struct {
 	Out      io.Writer // the story, a line an event; nil for none
 }
 
+// OnCall is the name of the world's on-call.
+const OnCall = "值班甲"
+
 // Tokens let the world's machines and people in; empty ones rely on anonymous access.
 type Tokens struct{ CI, Agent, OnCall string }
 
@@ -112,7 +115,7 @@ func (w *World) Live(base string, t Tokens) {
 	if w.opts.NoFaults {
 		return
 	}
-	p := &person{name: "值班甲", client: newClient(base, t.OnCall), say: w.say, pace: 5 * time.Second, cases: map[string]*case_{}}
+	p := &person{name: OnCall, client: newClient(base, t.OnCall), say: w.say, pace: 5 * time.Second, cases: map[string]*case_{}}
 	w.spawn(func() { p.work(w.ctx) })
 	w.spawn(func() { w.break_(p) })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -54,8 +55,12 @@ func (d *demoCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	tokens, err := demoTokens(ctx, a.url)
+	if err != nil {
+		return errors.Join(err, a.stop())
+	}
 	d.greet(s.out, a.url, w, dir)
-	w.Live(a.url, world.Tokens{})
+	w.Live(a.url, tokens)
 	err = a.wait()
 	cancel()
 	w.Wait()
