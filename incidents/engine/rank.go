@@ -120,6 +120,15 @@ func (e *Engine) fillPlans(inc *incident) {
 func (e *Engine) caseOf(inc *incident) suspects.Case {
 	k := suspects.Case{Onset: inc.OnsetAt.Time, OnsetBy: time.Duration(inc.OnsetBy), Services: inc.services(), Stores: inc.Scope.Store,
 		Place: inc.Scope, Rejected: map[string]bool{}, Confirmed: inc.Confirmed}
+	if inc.rootSight.class() != aboutService {
+		k.Services = nil // what fails in a dark store is its symptom, not its cause
+	}
+	switch {
+	case !inc.RecoveredAt.IsZero():
+		k.Until = inc.RecoveredAt.Time
+	case !inc.QuietSince.IsZero():
+		k.Until = inc.QuietSince.Time
+	}
 	k.Place.Service, k.Place.Tier, k.Place.Business, k.Place.Store = nil, nil, nil, nil
 	for _, id := range inc.Rejected {
 		k.Rejected[id] = true

@@ -60,6 +60,27 @@ func conductTerm(ch *ops.Change, w Weights) ops.Evidence {
 	return ops.Evidence{}
 }
 
+// undoneTerm speaks for a change that had been taken back before the trouble began.
+func undoneTerm(ch *ops.Change, k Case, w Weights) ops.Evidence {
+	end := undone(ch)
+	if end.IsZero() || end.After(k.Onset.Add(-time.Duration(k.OnsetBy))) {
+		return ops.Evidence{}
+	}
+	before := k.Onset.Sub(end)
+	return ops.Evidence{Term: "undone", Weight: -w.Undone, Text: "it was rolled back " + ops.Since(before) + " before the onset", Args: map[string]any{"before_s": math.Round(before.Seconds())}}
+}
+
+// undone is when ch was rolled back, zero when it was not.
+func undone(ch *ops.Change) time.Time {
+	if ch.Status != ops.ChangeRolledBack {
+		return time.Time{}
+	}
+	if ch.FinishedAt.IsZero() {
+		return ch.UpdatedAt.Time
+	}
+	return ch.FinishedAt.Time
+}
+
 // timeTerm decays with the time between the change's last move and the onset. The kind sets the pace.
 func timeTerm(ch *ops.Change, k Case, moved time.Time, stage int, w Weights) ops.Evidence {
 	before := max(0, k.Onset.Sub(moved))

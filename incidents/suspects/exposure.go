@@ -82,3 +82,16 @@ func storesOf(s ops.Scope, cat *ops.Catalog) []string {
 	}
 	return cat.StoresIn(s)
 }
+
+// misses says whether the change went to certain stores, and none of them is among those that the symptom names.
+func (x exposure) misses(k Case) bool {
+	if len(x.stores) == 0 || len(k.Stores) == 0 {
+		return false
+	}
+	for _, s := range k.Stores {
+		if _, ok := x.stores[s]; ok {
+			return false
+		}
+	}
+	return true
+}

@@ -55,7 +55,12 @@ func worstPair(pairs []*comparison, w Weights) (worst *comparison, strength, wei
 }
 
 func noGap(pairs []*comparison, w Weights) ops.Evidence {
-	most := slices.MaxFunc(pairs, func(a, b *comparison) int { return cmp.Compare(a.treated.n, b.treated.n) })
+	most := slices.MaxFunc(pairs, func(a, b *comparison) int {
+		if a.outcome() != b.outcome() {
+			return map[bool]int{true: 1, false: -1}[a.outcome()]
+		}
+		return cmp.Compare(a.treated.n, b.treated.n)
+	})
 	n := most.treated.n
 	e := most.evidence(-w.NoGap * n / (n + 2))
 	e.Text = "what it treated is no worse than the rest: " + e.Text
@@ -99,7 +104,7 @@ func show(indicator string, v float64) string {
 
 // comparisons makes one comparison for each pair and indicator in which both sides were seen.
 func comparisons(k Case, c *candidate, w World, now time.Time) []*comparison {
-	g := grouping{w: w, win: windowOf(k, c.exposure, now), x: c.exposure, pairs: map[string]*comparison{}}
+	g := grouping{w: w, win: windowOf(k, c, now), x: c.exposure, pairs: map[string]*comparison{}}
 	if len(c.exposure.units) > 0 && c.Service != "" {
 		for _, s := range w.Samples.OfService(c.Service) {
 			if s.Unit != "" {

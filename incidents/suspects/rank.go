@@ -14,6 +14,7 @@ import (
 type Case struct {
 	Onset     time.Time
 	OnsetBy   time.Duration   // how exactly the onset is known: it may be later by this much
+	Until     time.Time       // when the symptom ended; zero while it lasts
 	Services  []string        // that show the symptom, the deepest one in the call graph first
 	Stores    []string        // named by its alerts; empty when they name none
 	Place     ops.Scope       // cities, regions and kinds of device that its alerts name
@@ -93,13 +94,16 @@ func consider(k Case, ch *ops.Change, w World, now time.Time) *candidate {
 	}
 	c.add(priorTerm(ch, w))
 	c.add(conductTerm(ch, w.Weights))
+	c.add(undoneTerm(ch, k, w.Weights))
 	c.add(timeTerm(ch, k, moved, stage, w.Weights))
 	reach, distance := reachTerm(k, ch, w)
 	c.distance = distance
 	c.add(reach)
 	c.add(fitTerm(k, ch, w.Weights))
 	c.add(spatialTerm(k, c, w, now))
-	gapTerms(k, c, w, now)
+	if !c.exposure.misses(k) {
+		gapTerms(k, c, w, now)
+	}
 	silenceTerm(k, c, w, now)
 	return c
 }

@@ -29,6 +29,9 @@ func spatialTerm(k Case, c *candidate, w World, _ time.Time) ops.Evidence {
 	a, b := float64(hit), float64(max(0, reached))
 	ratio := math.Log((a + 0.5) / (float64(affected) - a + 0.5) / ((b + 0.5) / (float64(others) - b + 0.5)))
 	weight := max(-w.Weights.Spatial, min(w.Weights.Spatial, ratio)) * float64(affected) / float64(affected+1)
+	if hit == 0 { // a change breaks what it reaches
+		weight = -w.Weights.Spatial
+	}
 	return ops.Evidence{Term: "spatial", Weight: weight,
 		Text: fmt.Sprintf("it reached %d of the %d affected %s and %d of the %d others", hit, affected, plural(affected, "store", "stores"), max(0, reached), others),
 		Args: map[string]any{"hit": hit, "affected": affected, "reached": max(0, reached), "others": others}}

@@ -148,7 +148,13 @@ type window struct{ before, from, to time.Time }
 
 // windowOf starts a little before the onset, or when the change's first target was ready if that was later: a gap that
 // was there long before the onset did not make it. An onset that no signal showed is known less exactly.
-func windowOf(k Case, x exposure, now time.Time) window {
+func windowOf(k Case, c *candidate, now time.Time) window {
+	x := c.exposure
+	for _, end := range []time.Time{k.Until, undone(c.Change)} { // what came after the end says nothing
+		if !end.IsZero() && end.Before(now) {
+			now = end
+		}
+	}
 	slack := 2 * time.Minute
 	if k.OnsetBy > 0 {
 		slack = k.OnsetBy
