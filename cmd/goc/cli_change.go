@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"goc/ops"
@@ -17,6 +18,9 @@ type changeCmd struct {
 	Stage    changeStageCmd    `cmd:"" help:"Say that a stage has started or finished."`
 	Finish   changeFinishCmd   `cmd:"" help:"Say that a change is out."`
 	Rollback changeRollbackCmd `cmd:"" help:"Say that a change was undone."`
+	Pause    changePauseCmd    `cmd:"" help:"Say that a change is held where it is."`
+	Resume   changeResumeCmd   `cmd:"" help:"Say that it goes on."`
+	Abort    changeAbortCmd    `cmd:"" help:"Say that a change was given up without being undone."`
 	List     changeListCmd     `cmd:"" help:"List changes, newest first."`
 	Show     changeShowCmd     `cmd:"" help:"Show one change."`
 }
@@ -26,57 +30,121 @@ type changeStartCmd struct {
 	Plan bool `help:"Only record it; it starts later."`
 }
 
-// Run records a change and starts it.
+// Run records a change and starts it, or starts one on record; with --stage it is that stage that starts.
 func (k *changeStartCmd) Run(ctx context.Context, c *client, s streams) error {
+	if k.Change != "" {
+		return moveChange(ctx, c, s, k.Change, k.event())
+	}
+	body, err := k.body(c)
+	if err != nil {
+		return err
+	}
 	var ch ops.Change
-	ch.ID = k.Change
-	if k.Change == "" {
-		body, err := k.body()
-		if err != nil {
-			return err
-		}
-		if err := c.do(ctx, http.MethodPost, "/api/v1/changes", body, &ch); err != nil {
-			return err
-		}
+	if err := c.do(ctx, http.MethodPost, "/api/v1/changes", body, &ch); err != nil {
+		return err
 	}
 	if k.Plan {
 		return showChange(c, s, ch)
 	}
-	return moveChange(ctx, c, s, ch.ID, map[string]any{"event": "start"})
+	return moveChange(ctx, c, s, ch.ID, k.event())
+}
+
+func (k *changeStartCmd) event() map[string]any {
+	if k.Stage > 0 {
+		return map[string]any{"event": "stage_started", "stage": k.Stage}
+	}
+	return map[string]any{"event": "start"}
+}
+
+// onRecord names a change on record, as an argument or by --change.
+type onRecord struct {
+	ID     string `arg:"" optional:"" help:"The change." placeholder:"CHG-N"`
+	Change string `help:"The change, in place of the argument." placeholder:"CHG-N"`
+}
+
+func (o onRecord) id() (string, error) {
+	switch {
+	case o.ID != "":
+		return o.ID, nil
+	case o.Change != "":
+		return o.Change, nil
+	}
+	return "", exit(exitUsage, errors.New("say which change: CHG-N, or --change CHG-N"))
 }
 
 type changeStageCmd struct {
-	ID     string   `arg:"" help:"The change." placeholder:"CHG-N"`
-	Stage  int      `help:"Which stage, from 1." required:""`
-	State  string   `help:"started or finished." enum:"started,finished" default:"started"`
-	Units  []string `help:"The units that it reached."`
-	Stores []string `help:"The stores that it reached."`
-	Note   string   `help:"A note for the record."`
+	onRecord
+	Stage    int      `help:"Which stage, from 1." required:"" placeholder:"N"`
+	State    string   `help:"started or finished." enum:"started,finished" default:"started"`
+	Units    []string `help:"The units that it reached." placeholder:"ID,…"`
+	Replaces []string `help:"The units that those stand in for." placeholder:"ID,…"`
+	Store    []string `help:"The stores that it reached." aliases:"stores" placeholder:"ID,…"`
+	Note     string   `help:"A note for the record." placeholder:"TEXT"`
 }
 
 // Run moves a stage on.
 func (k *changeStageCmd) Run(ctx context.Context, c *client, s streams) error {
-	return moveChange(ctx, c, s, k.ID, map[string]any{"event": "stage_" + k.State, "stage": k.Stage, "units": k.Units, "stores": k.Stores, "note": k.Note})
+	return k.move(ctx, c, s, map[string]any{
+		"event": "stage_" + k.State, "stage": k.Stage, "units": k.Units, "replaces": k.Replaces, "stores": k.Store, "note": k.Note,
+	})
+}
+
+func (o onRecord) move(ctx context.Context, c *client, s streams, event map[string]any) error {
+	id, err := o.id()
+	if err != nil {
+		return err
+	}
+	return moveChange(ctx, c, s, id, event)
+}
+
+// ended is a change on record and a note, as most events take them.
+type ended struct {
+	onRecord
+	Note string `help:"A note for the record." placeholder:"TEXT"`
+}
+
+func (e ended) event(ctx context.Context, c *client, s streams, name string) error {
+	return e.move(ctx, c, s, map[string]any{"event": name, "note": e.Note})
 }
 
 type changeFinishCmd struct {
-	ID   string `arg:"" help:"The change." placeholder:"CHG-N"`
-	Note string `help:"A note for the record."`
+	ended
+	Stage int `help:"Only this stage is finished." placeholder:"N"`
 }
 
-// Run ends a change well.
+// Run ends a change well, or one stage of it.
 func (k *changeFinishCmd) Run(ctx context.Context, c *client, s streams) error {
-	return moveChange(ctx, c, s, k.ID, map[string]any{"event": "finish", "note": k.Note})
+	if k.Stage > 0 {
+		return k.move(ctx, c, s, map[string]any{"event": "stage_finished", "stage": k.Stage, "note": k.Note})
+	}
+	return k.event(ctx, c, s, "finish")
 }
 
-type changeRollbackCmd struct {
-	ID   string `arg:"" help:"The change." placeholder:"CHG-N"`
-	Note string `help:"Why."`
-}
+type (
+	changeRollbackCmd struct{ ended }
+	changePauseCmd    struct{ ended }
+	changeResumeCmd   struct{ ended }
+	changeAbortCmd    struct{ ended }
+)
 
 // Run says that a change was undone.
 func (k *changeRollbackCmd) Run(ctx context.Context, c *client, s streams) error {
-	return moveChange(ctx, c, s, k.ID, map[string]any{"event": "rollback", "note": k.Note})
+	return k.event(ctx, c, s, "rollback")
+}
+
+// Run pauses.
+func (k *changePauseCmd) Run(ctx context.Context, c *client, s streams) error {
+	return k.event(ctx, c, s, "pause")
+}
+
+// Run resumes.
+func (k *changeResumeCmd) Run(ctx context.Context, c *client, s streams) error {
+	return k.event(ctx, c, s, "resume")
+}
+
+// Run aborts.
+func (k *changeAbortCmd) Run(ctx context.Context, c *client, s streams) error {
+	return k.event(ctx, c, s, "abort")
 }
 
 func moveChange(ctx context.Context, c *client, s streams, id string, event map[string]any) error {
@@ -105,7 +173,7 @@ type changeListCmd struct {
 // Run lists changes.
 func (k *changeListCmd) Run(ctx context.Context, c *client, s streams) error {
 	q := url.Values{"limit": {fmt.Sprint(k.Limit)}}
-	for name, v := range map[string]string{"service": k.Service, "store": k.Store, "status": k.Status, "since": ago(k.Since, time.Now())} {
+	for name, v := range map[string]string{"service": k.Service, "store": k.Store, "status": k.Status, "since": when(k.Since, time.Now())} {
 		if v != "" {
 			q.Set(name, v)
 		}
@@ -133,14 +201,16 @@ func stagesDone(ch ops.Change) string {
 	return fmt.Sprintf("%d/%d", done, len(ch.Stages))
 }
 
-type changeShowCmd struct {
-	ID string `arg:"" help:"The change." placeholder:"CHG-N"`
-}
+type changeShowCmd struct{ onRecord }
 
 // Run shows one change.
 func (k *changeShowCmd) Run(ctx context.Context, c *client, s streams) error {
+	id, err := k.id()
+	if err != nil {
+		return err
+	}
 	var ch ops.Change
-	if err := c.do(ctx, http.MethodGet, api("changes", k.ID), nil, &ch); err != nil {
+	if err := c.do(ctx, http.MethodGet, api("changes", id), nil, &ch); err != nil {
 		return err
 	}
 	return showChange(c, s, ch)
@@ -150,37 +220,41 @@ func showChange(c *client, s streams, ch ops.Change) error {
 	return c.show(s, ch, func(w io.Writer) {
 		fmt.Fprintf(w, "%s  %s  %s  %s\n", ch.ID, ch.Status, ch.Kind, ch.Title)
 		fmt.Fprintf(w, "  touches %s\n", ch.Touched())
-		for i, st := range ch.Stages {
-			fmt.Fprintf(w, "  stage %d %s: %s %s\n", i+1, st.Name, st.Scope, st.Verdict)
-			for _, r := range st.Reasons {
-				fmt.Fprintf(w, "    %s: %s\n", r.Rule, r.Message)
+		for _, flag := range []struct {
+			set  bool
+			text string
+		}{
+			{ch.Overridden, "it went out by breaking the glass"},
+			{ch.Unapproved, "it went out without the gate's yes"},
+			{ch.Drill != "", "it is part of the drill " + ch.Drill},
+		} {
+			if flag.set {
+				fmt.Fprintf(w, "  %s\n", flag.text)
 			}
+		}
+		showReasons(w, "  ", ch.Reasons)
+		for i, st := range ch.Stages {
+			fmt.Fprintf(w, "  stage %d %s: %s, %s\n", i+1, st.Name, st.Scope, stageState(st))
+			showReasons(w, "    ", st.Reasons)
 		}
 	})
 }
 
-// table writes rows in columns.
-func table(w io.Writer, head string, n int, row func(i int) string) {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, head)
-	for i := range n {
-		fmt.Fprintln(tw, row(i))
+func showReasons(w io.Writer, indent string, reasons []ops.Reason) {
+	for _, r := range reasons {
+		fmt.Fprintf(w, "%s%s: %s\n", indent, r.Rule, r.Message)
 	}
-	tw.Flush()
 }
 
-// clock writes a time for a terminal, in its own zone.
-func clock(t ops.Time) string {
-	if t.IsZero() {
-		return "-"
+// stageState says where a stage stands in a word or two.
+func stageState(st ops.Stage) string {
+	switch {
+	case st.StartedAt.IsZero():
+		return "not started"
+	case st.FinishedAt.IsZero():
+		return "started " + clock(st.StartedAt)
+	case st.Verdict == "":
+		return "finished " + clock(st.FinishedAt)
 	}
-	return t.Local().Format("01-02 15:04:05")
-}
-
-// ago turns a duration into the time so long before now; anything else is left as it is.
-func ago(s string, now time.Time) string {
-	if d, err := ops.ParseDuration(s); err == nil && d > 0 {
-		return ops.At(now.Add(-d)).String()
-	}
-	return s
+	return strings.ReplaceAll(string(st.Verdict), "_", " ")
 }

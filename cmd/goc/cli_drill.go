@@ -33,7 +33,8 @@ func (k *drillListCmd) Run(ctx context.Context, c *client, s streams) error {
 			d := drills.Items[i]
 			return fmt.Sprintf("%s\t%s\t%s\t%s", d.Name, d.Scope, d.Schedule, d.Title)
 		})
-		table(w, "\nRUN\tDRILL\tSTATE\tSCORE\tWHEN", len(runs.Items), func(i int) string {
+		fmt.Fprintln(w)
+		table(w, "RUN\tDRILL\tSTATE\tSCORE\tWHEN", len(runs.Items), func(i int) string {
 			r := runs.Items[i]
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", r.ID, r.Drill, r.State, score(r), clock(r.CreatedAt))
 		})
@@ -57,6 +58,7 @@ func (k *drillRunCmd) Run(ctx context.Context, c *client, s streams) error {
 	if err := c.do(ctx, http.MethodPost, api("drills", k.Name, "runs"), map[string]any{}, &r); err != nil {
 		return err
 	}
+	fmt.Fprintf(s.err, "goc drill report %s follows it; goc drill abort %[1]s stops it\n", r.ID)
 	return showDrill(c, s, r)
 }
 

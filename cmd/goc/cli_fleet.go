@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"goc/ops"
@@ -31,17 +32,32 @@ func (k *fleetListCmd) Run(ctx context.Context, c *client, s streams) error {
 		return err
 	}
 	return c.show(s, l, func(w io.Writer) {
-		head := strings.ToUpper(strings.Join(k.GroupBy, "\t")) + "\tTOTAL\tONLINE\tDEGRADED\tLATE\tOFFLINE"
+		states := statesIn(l.Items)
+		head := strings.ToUpper(strings.Join(append(append(slices.Clone(k.GroupBy), "total"), states...), "\t"))
 		table(w, head, len(l.Items), func(i int) string {
 			g := l.Items[i]
 			var cells []string
 			for _, key := range k.GroupBy {
 				cells = append(cells, g.Group[key])
 			}
-			n := g.States
-			return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d", strings.Join(cells, "\t"), g.Total, n["online"], n["degraded"], n["late"], n["offline"])
+			cells = append(cells, fmt.Sprint(g.Total))
+			for _, state := range states {
+				cells = append(cells, fmt.Sprint(g.States[state]))
+			}
+			return strings.Join(cells, "\t")
 		})
 	})
+}
+
+// statesIn lists the states worth a column: the four that matter, and others that occur.
+func statesIn(groups []ops.FleetGroup) []string {
+	out := []string{"online", "degraded", "late", "offline"}
+	for _, state := range []string{"closed", "retired", "never_seen"} {
+		if slices.ContainsFunc(groups, func(g ops.FleetGroup) bool { return g.States[state] > 0 }) {
+			out = append(out, state)
+		}
+	}
+	return out
 }
 
 type tokenCmd struct {
@@ -62,15 +78,21 @@ type tokenView struct {
 
 type tokenCreateCmd struct {
 	Name string `arg:"" help:"Whose it is."`
-	Role string `help:"viewer, responder, commander, admin, ci, agent, sender." required:""`
+	Role string `help:"viewer, responder, commander, admin, ci, agent, sender." enum:"viewer,responder,commander,admin,ci,agent,sender" required:""`
+	For  string `help:"How long it is good: 90d, 12h; for ever, when left out." placeholder:"90d"`
 }
 
 // Run makes a token.
 func (k *tokenCreateCmd) Run(ctx context.Context, c *client, s streams) error {
+	body := map[string]any{"name": k.Name, "role": k.Role}
+	if k.For != "" {
+		body["expires_in"] = k.For
+	}
 	var t tokenView
-	if err := c.do(ctx, http.MethodPost, "/api/v1/tokens", map[string]any{"name": k.Name, "role": k.Role}, &t); err != nil {
+	if err := c.do(ctx, http.MethodPost, "/api/v1/tokens", body, &t); err != nil {
 		return err
 	}
+	fmt.Fprintf(s.err, "token %s of role %s for %s; it is not shown again\n", t.ID, t.Role, t.Name)
 	return c.show(s, t, func(w io.Writer) { fmt.Fprintln(w, t.Token) })
 }
 
@@ -83,9 +105,9 @@ func (k *tokenListCmd) Run(ctx context.Context, c *client, s streams) error {
 		return err
 	}
 	return c.show(s, l, func(w io.Writer) {
-		table(w, "ID\tNAME\tROLE\tSINCE", len(l.Items), func(i int) string {
+		table(w, "ID\tNAME\tROLE\tSINCE\tUNTIL", len(l.Items), func(i int) string {
 			t := l.Items[i]
-			return fmt.Sprintf("%s\t%s\t%s\t%s", t.ID, t.Name, t.Role, clock(t.CreatedAt))
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", t.ID, t.Name, t.Role, date(t.CreatedAt), date(t.ExpiresAt))
 		})
 	})
 }

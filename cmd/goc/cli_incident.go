@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os/user"
+	"slices"
+	"strings"
 	"time"
 
 	"goc/ops"
@@ -21,14 +24,18 @@ type incidentCmd struct {
 	Resolve  incidentResCmd     `cmd:"" help:"Say that it is done."`
 	Note     incidentNoteCmd    `cmd:"" help:"Add a note."`
 	Role     incidentRoleCmd    `cmd:"" help:"Give somebody a role."`
+	Reopen   incidentReopenCmd  `cmd:"" help:"Say that it is not done after all."`
+	Severity incidentSevCmd     `cmd:"" help:"Overrule the severity."`
+	Confirm  incidentConfirmCmd `cmd:"" help:"Say that a suspect did it: the locate clock stops."`
+	Reject   incidentRejectCmd  `cmd:"" help:"Say that a suspect did not do it."`
 }
 
 type incidentDeclareCmd struct {
-	Title    string `arg:"" help:"What is wrong, in a line."`
-	Severity string `help:"P1 to P4; empty lets the impact decide." enum:",P1,P2,P3,P4" default:""`
-	Service  string `help:"The service that suffers."`
-	Onset    string `help:"Since when: RFC 3339, or a duration such as 10m."`
-	Note     string `help:"What you know."`
+	Title    string   `arg:"" help:"What is wrong, in a line."`
+	Severity string   `help:"P1 to P4; empty lets the impact decide." enum:",P1,P2,P3,P4" default:""`
+	Service  []string `help:"The services that suffer." placeholder:"NAME,…"`
+	Onset    string   `help:"Since when: RFC 3339, or a duration such as 10m." placeholder:"TIME"`
+	Note     string   `help:"What you know." placeholder:"TEXT"`
 	scopeFlags
 }
 
@@ -38,11 +45,9 @@ func (k *incidentDeclareCmd) Run(ctx context.Context, c *client, s streams) erro
 	if err != nil {
 		return err
 	}
-	if k.Service != "" {
-		scope.Service = append(scope.Service, k.Service)
-	}
+	scope.Service = append(scope.Service, k.Service...)
 	body := map[string]any{"title": k.Title, "scope": scope}
-	for name, v := range map[string]string{"severity": k.Severity, "onset_at": ago(k.Onset, time.Now()), "note": k.Note} {
+	for name, v := range map[string]string{"severity": k.Severity, "onset_at": when(k.Onset, time.Now()), "note": k.Note} {
 		if v != "" {
 			body[name] = v
 		}
@@ -55,7 +60,7 @@ func (k *incidentDeclareCmd) Run(ctx context.Context, c *client, s streams) erro
 }
 
 type incidentListCmd struct {
-	State string `help:"open, acknowledged, mitigated, resolved, active or all." default:"active"`
+	State string `help:"open, acknowledged, mitigated, resolved, active (all but resolved) or all." enum:"open,acknowledged,mitigated,resolved,active,all" default:"active"`
 	Limit int    `help:"At most so many." default:"50"`
 }
 
@@ -70,6 +75,10 @@ func (k *incidentListCmd) Run(ctx context.Context, c *client, s streams) error {
 		return err
 	}
 	return c.show(s, l, func(w io.Writer) {
+		if len(l.Items) == 0 {
+			fmt.Fprintf(w, "no incident (%s)\n", k.State)
+			return
+		}
 		table(w, "ID\tSEV\tSTATE\tSINCE\tFIRST SUSPECT\tTITLE", len(l.Items), func(i int) string {
 			in := l.Items[i]
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", in.ID, in.Severity, in.State, clock(in.OnsetAt), firstSuspect(in), in.Title)
@@ -104,10 +113,13 @@ func (k *incidentShowCmd) Run(ctx context.Context, c *client, s streams) error {
 func showIncident(c *client, s streams, in ops.Incident, timeline []ops.Entry) error {
 	return c.show(s, in, func(w io.Writer) {
 		fmt.Fprintf(w, "%s  %s  %s  %s\n", in.ID, in.Severity, in.State, in.Title)
-		fmt.Fprintf(w, "  where    %s\n", in.Scope)
+		fmt.Fprintf(w, "  where    %s\n  see      %s\n", in.Scope, c.link("/incidents/"+in.ID))
+		for _, role := range slices.Sorted(maps.Keys(in.Roles)) {
+			fmt.Fprintf(w, "  %-8s %s\n", role, in.Roles[role])
+		}
 		fmt.Fprintf(w, "  detect   %s\n  locate   %s\n  recover  %s\n", leg(in.Clock.Detect), leg(in.Clock.Locate), leg(in.Clock.Recover))
 		for _, su := range in.Suspects {
-			fmt.Fprintf(w, "  %3.0f%%  %s %s\n", su.Probability*100, su.ChangeID, su.Title)
+			fmt.Fprintf(w, "  %3.0f%%  %s %s (%s)\n", su.Probability*100, su.ChangeID, su.Title, su.Verdict)
 			for _, e := range su.Reasons[:min(3, len(su.Reasons))] {
 				fmt.Fprintf(w, "        %+.1f %s\n", e.Weight, e.Text)
 			}
@@ -137,24 +149,25 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 // noted is an incident and a note, as most of people's actions take them.
 type noted struct {
 	ID   string `arg:"" help:"The incident." placeholder:"INC-N"`
-	Note string `help:"A note for the timeline."`
+	Note string `help:"A note for the timeline." placeholder:"TEXT"`
 }
 
-func (n noted) post(ctx context.Context, c *client, s streams, action string, body map[string]any) error {
+func (n noted) post(ctx context.Context, c *client, s streams, action string, body map[string]any, deeper ...string) error {
 	if n.Note != "" {
 		body["note"] = n.Note
 	}
 	var in ops.Incident
-	if err := c.do(ctx, http.MethodPost, api("incidents", n.ID, action), body, &in); err != nil {
+	if err := c.do(ctx, http.MethodPost, api(append([]string{"incidents", n.ID, action}, deeper...)...), body, &in); err != nil {
 		return err
 	}
 	return c.show(s, in, func(w io.Writer) { fmt.Fprintf(w, "%s  %s  %s  %s\n", in.ID, in.Severity, in.State, in.Title) })
 }
 
 type (
-	incidentAckCmd struct{ noted }
-	incidentMitCmd struct{ noted }
-	incidentResCmd struct{ noted }
+	incidentAckCmd    struct{ noted }
+	incidentMitCmd    struct{ noted }
+	incidentResCmd    struct{ noted }
+	incidentReopenCmd struct{ noted }
 )
 
 // Run acknowledges.
@@ -170,6 +183,42 @@ func (k *incidentMitCmd) Run(ctx context.Context, c *client, s streams) error {
 // Run resolves.
 func (k *incidentResCmd) Run(ctx context.Context, c *client, s streams) error {
 	return k.post(ctx, c, s, "resolve", map[string]any{})
+}
+
+// Run reopens.
+func (k *incidentReopenCmd) Run(ctx context.Context, c *client, s streams) error {
+	return k.post(ctx, c, s, "reopen", map[string]any{})
+}
+
+type incidentSevCmd struct {
+	noted
+	Severity string `arg:"" help:"P1 to P4."`
+}
+
+// Run overrules the severity.
+func (k *incidentSevCmd) Run(ctx context.Context, c *client, s streams) error {
+	return k.post(ctx, c, s, "severity", map[string]any{"severity": strings.ToUpper(k.Severity)})
+}
+
+// suspected is a person's verdict on one suspect.
+type suspected struct {
+	noted
+	Suspect string `arg:"" help:"The change." placeholder:"CHG-N"`
+}
+
+type (
+	incidentConfirmCmd struct{ suspected }
+	incidentRejectCmd  struct{ suspected }
+)
+
+// Run confirms.
+func (k *incidentConfirmCmd) Run(ctx context.Context, c *client, s streams) error {
+	return k.post(ctx, c, s, "suspects", map[string]any{}, k.Suspect, "confirm")
+}
+
+// Run rejects.
+func (k *incidentRejectCmd) Run(ctx context.Context, c *client, s streams) error {
+	return k.post(ctx, c, s, "suspects", map[string]any{}, k.Suspect, "reject")
 }
 
 type incidentNoteCmd struct {

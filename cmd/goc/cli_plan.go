@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"goc/ops"
 )
 
 type planCmd struct {
-	List planListCmd `cmd:"" help:"List the plans."`
-	Run  planRunCmd  `cmd:"" help:"Run one and follow it."`
+	List    planListCmd    `cmd:"" help:"List the plans."`
+	Run     planRunCmd     `cmd:"" help:"Run one and follow it: exit code 0 when it worked, 1 when it did not."`
+	Follow  planFollowCmd  `cmd:"" help:"Follow a run to its end."`
+	Confirm planConfirmCmd `cmd:"" help:"Confirm a run that waits for it, and follow it."`
+	Abort   planAbortCmd   `cmd:"" help:"Stop a run: no further step is begun."`
+	Undo    planUndoCmd    `cmd:"" help:"Undo what a run has done, the last step first, and follow that."`
 }
 
 type planListCmd struct{}
@@ -36,7 +39,7 @@ type planRunCmd struct {
 	Incident string            `help:"The incident that it is for; fills the plan's parameters." placeholder:"INC-N"`
 	Param    map[string]string `help:"Parameters." placeholder:"NAME=VALUE"`
 	DryRun   bool              `help:"Only show what it would do."`
-	Confirm  bool              `help:"You mean it: without this the run waits for a confirmation." short:"y"`
+	Confirm  bool              `help:"You mean it: without this the run waits for goc plan confirm." short:"y"`
 }
 
 // Run runs a plan, or shows what it would do.
@@ -55,36 +58,7 @@ func (k *planRunCmd) Run(ctx context.Context, c *client, s streams) error {
 	if err := c.do(ctx, http.MethodPost, api("plans", k.Name, "runs"), body, &run); err != nil {
 		return err
 	}
-	for told := 0; ; {
-		told = tellSteps(s.err, run, told)
-		if run.State.Done() || run.State == ops.RunWaiting {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(500 * time.Millisecond):
-		}
-		if err := c.do(ctx, http.MethodGet, api("runs", run.ID), nil, &run); err != nil {
-			return err
-		}
-	}
-	if err := c.show(s, run, func(w io.Writer) { fmt.Fprintf(w, "%s  %s  %s\n", run.ID, run.State, run.Message) }); err != nil {
-		return err
-	}
-	if run.State != ops.RunSucceeded && run.State != ops.RunWaiting {
-		return exit(exitFailed, nil)
-	}
-	return nil
-}
-
-// tellSteps says which steps have ended since the last call.
-func tellSteps(w io.Writer, run ops.Run, told int) int {
-	for ; told < len(run.Steps) && !run.Steps[told].FinishedAt.IsZero(); told++ {
-		st := run.Steps[told]
-		fmt.Fprintf(w, "  %s %s: %s %s\n", st.Kind, st.Name, st.State, st.Message)
-	}
-	return told
+	return follow(ctx, c, s, run)
 }
 
 func (k *planRunCmd) dry(ctx context.Context, c *client, s streams, body map[string]any) error {
@@ -93,7 +67,7 @@ func (k *planRunCmd) dry(ctx context.Context, c *client, s streams, body map[str
 		return err
 	}
 	err := c.show(s, d, func(w io.Writer) {
-		fmt.Fprintf(w, "%s would touch %d stores, %d devices (%s)\n", d.Plan, d.Stores, d.Devices, d.Scope)
+		fmt.Fprintf(w, "%s would touch %d stores, %d devices (%s)%s\n", d.Plan, d.Stores, d.Devices, d.Scope, dryNotes(d))
 		for i, step := range d.Steps {
 			fmt.Fprintf(w, "  %d %s\n", i+1, step)
 		}
@@ -105,4 +79,15 @@ func (k *planRunCmd) dry(ctx context.Context, c *client, s streams, body map[str
 		return exit(exitFailed, nil)
 	}
 	return err
+}
+
+func dryNotes(d ops.DryRun) string {
+	var text string
+	if !d.Reversible {
+		text += "; it cannot be undone"
+	}
+	if d.SecondPerson {
+		text += "; a second person must confirm it"
+	}
+	return text
 }

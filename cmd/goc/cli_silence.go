@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,11 +45,20 @@ func (m amMatcher) String() string {
 	return m.Name + op + m.Value
 }
 
+// matchersText writes matchers as people type them.
+func matchersText(l []amMatcher) string {
+	var parts []string
+	for _, m := range l {
+		parts = append(parts, m.String())
+	}
+	return strings.Join(parts, " ")
+}
+
 // parseMatcher reads name=value, name!=value, name=~regex or name!~regex; quotes around the value are dropped.
 func parseMatcher(s string) (amMatcher, error) {
 	i := strings.IndexAny(s, "=!")
 	if i <= 0 || i+1 >= len(s) {
-		return amMatcher{}, exit(exitUsage, fmt.Errorf("a matcher reads name=value, name!=value, name=~regex or name!~regex"))
+		return amMatcher{}, exit(exitUsage, fmt.Errorf("%q is no matcher; one reads name=value, name!=value, name=~regex or name!~regex", s))
 	}
 	m := amMatcher{Name: s[:i], IsEqual: s[i] == '='}
 	rest := s[i+1:]
@@ -64,16 +75,16 @@ func parseMatcher(s string) (amMatcher, error) {
 }
 
 type silenceAddCmd struct {
-	Matchers []string      `arg:"" help:"alertname=PaymentFails store=~SH-.*"`
-	Duration time.Duration `help:"For how long." default:"1h"`
-	Comment  string        `help:"Why." required:""`
-	Author   string        `help:"Who; you, when left out."`
+	Matchers []string     `arg:"" help:"alertname=PaymentFails store=~SH-.*"`
+	Duration ops.Duration `help:"For how long: 30m, 2h, 1d." default:"1h"`
+	Comment  string       `help:"Why." required:"" placeholder:"TEXT"`
+	Author   string       `help:"Who; you, when left out." placeholder:"NAME"`
 }
 
 // Run adds a silence.
 func (k *silenceAddCmd) Run(ctx context.Context, c *client, s streams) error {
 	now := time.Now()
-	sil := amSilence{StartsAt: ops.At(now).String(), EndsAt: ops.At(now.Add(k.Duration)).String(), CreatedBy: k.Author, Comment: k.Comment}
+	sil := amSilence{StartsAt: ops.At(now).String(), EndsAt: ops.At(now.Add(time.Duration(k.Duration))).String(), CreatedBy: k.Author, Comment: k.Comment}
 	if sil.CreatedBy == "" {
 		sil.CreatedBy = osUser()
 	}
@@ -90,6 +101,7 @@ func (k *silenceAddCmd) Run(ctx context.Context, c *client, s streams) error {
 	if err := c.do(ctx, http.MethodPost, "/api/v2/silences", sil, &out); err != nil {
 		return err
 	}
+	fmt.Fprintf(s.err, "hides alerts with %s until %s; goc silence expire ends it\n", matchersText(sil.Matchers), date(ops.At(now.Add(time.Duration(k.Duration)))))
 	return c.show(s, out, func(w io.Writer) { fmt.Fprintln(w, out.SilenceID) })
 }
 
@@ -99,13 +111,20 @@ type silenceExpireCmd struct {
 
 // Run ends a silence.
 func (k *silenceExpireCmd) Run(ctx context.Context, c *client, s streams) error {
-	if err := c.do(ctx, http.MethodDelete, "/api/v2/silence/"+url.PathEscape(k.ID), nil, nil); err != nil {
+	err := c.do(ctx, http.MethodDelete, "/api/v2/silence/"+url.PathEscape(k.ID), nil, nil)
+	var p problem
+	if errors.As(err, &p) && p.Status == http.StatusNotFound { // Alertmanager's API says no more than that
+		return exit(exitUsage, problem{Title: p.Title, Status: p.Status, Detail: k.ID + ": there is no such silence", Hint: "goc silence list shows them"})
+	}
+	if err != nil {
 		return err
 	}
 	return c.show(s, map[string]string{"expired": k.ID}, func(w io.Writer) { fmt.Fprintf(w, "%s expired\n", k.ID) })
 }
 
-type silenceListCmd struct{}
+type silenceListCmd struct {
+	Expired bool `help:"Those that have ended, too."`
+}
 
 // Run lists silences.
 func (k *silenceListCmd) Run(ctx context.Context, c *client, s streams) error {
@@ -113,13 +132,17 @@ func (k *silenceListCmd) Run(ctx context.Context, c *client, s streams) error {
 	if err := c.do(ctx, http.MethodGet, "/api/v2/silences", nil, &l); err != nil {
 		return err
 	}
+	if !k.Expired {
+		l = slices.DeleteFunc(l, func(sil amSilence) bool { return sil.Status != nil && sil.Status.State == "expired" })
+	}
 	return c.show(s, l, func(w io.Writer) {
 		table(w, "ID\tSTATE\tENDS\tBY\tMATCHERS\tCOMMENT", len(l), func(i int) string {
 			sil, state := l[i], "-"
 			if sil.Status != nil {
 				state = sil.Status.State
 			}
-			return fmt.Sprintf("%s\t%s\t%s\t%s\t%v\t%s", sil.ID, state, sil.EndsAt, sil.CreatedBy, sil.Matchers, sil.Comment)
+			ends, _ := time.Parse(time.RFC3339, sil.EndsAt)
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", sil.ID, state, date(ops.At(ends)), sil.CreatedBy, matchersText(sil.Matchers), sil.Comment)
 		})
 	})
 }

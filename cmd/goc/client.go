@@ -18,36 +18,17 @@ type client struct {
 	Server string `help:"The server." default:"http://127.0.0.1:8420" group:"Server"`
 	Token  string `help:"A token for it." group:"Server"`
 	JSON   bool   `name:"json" help:"Put exactly one JSON document on stdout; text goes to stderr." group:"Server"`
+
+	flags map[string]bool // of the command that runs, so that a refusal can name the flag that is at fault
+	about string          // what the command is about, where the path does not say it
+	shown bool            // the one JSON document is out
 }
 
 // maxAnswer bounds what a command reads from a server.
 const maxAnswer = 64 << 20
 
-// problem is an answer in RFC 9457's shape.
-type problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Hint   string `json:"hint"`
-	Errors []struct {
-		Location string `json:"location"`
-		Message  string `json:"message"`
-	} `json:"errors"`
-}
-
-func (p problem) Error() string {
-	s := p.Detail
-	if s == "" {
-		s = p.Title
-	}
-	for _, e := range p.Errors {
-		s += "\n  " + strings.TrimPrefix(e.Location+": "+e.Message, ": ")
-	}
-	if p.Hint != "" {
-		s += "\n  hint: " + p.Hint
-	}
-	return s
-}
+// errInterrupted is what Ctrl-C and SIGTERM end a request with. It is neither an answer nor an outage.
+var errInterrupted = errors.New("interrupted")
 
 // do sends one request and reads the JSON answer into out (nil: not wanted). Errors carry the exit code.
 func (c *client) do(ctx context.Context, method, path string, body, out any) error {
@@ -56,13 +37,47 @@ func (c *client) do(ctx context.Context, method, path string, body, out any) err
 		return err
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
-		return exit(exitFailed, fmt.Errorf("%s did not answer as a goc server does: %w", c.Server, err))
+		return exit(exitUnavailable, problem{
+			Title: "not a goc server", Detail: fmt.Sprintf("%s answers, but not as a goc server does", c.base()),
+			Hint: "--server or GOC_SERVER says where it is",
+		})
 	}
 	return nil
 }
 
+// base is the server's address; one without a scheme is meant as http.
+func (c *client) base() string {
+	s := strings.TrimRight(c.Server, "/")
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
+	}
+	return s
+}
+
 // raw sends one request and returns the answer's body.
 func (c *client) raw(ctx context.Context, method, path string, body any) ([]byte, error) {
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	req, err := c.request(limited, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return answer, nil
+	}
+	return nil, c.refused(resp, answer, path)
+}
+
+func (c *client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
 	var rd io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -71,67 +86,41 @@ func (c *client) raw(ctx context.Context, method, path string, body any) ([]byte
 		}
 		rd = bytes.NewReader(b)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+path, rd)
-	if err != nil {
-		return nil, exit(exitUsage, fmt.Errorf("--server: %w", err))
+	req, err := http.NewRequestWithContext(ctx, method, c.base()+path, rd)
+	if err != nil || req.URL.Host == "" || req.URL.Scheme != "http" && req.URL.Scheme != "https" {
+		return nil, exit(exitUsage, errors.New("--server should read like http://127.0.0.1:8420"))
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.Token)
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(c.Token))
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, exit(exitUnavailable, fmt.Errorf("%s cannot be reached: %w", c.Server, err))
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, exit(exitUnavailable, fmt.Errorf("%s broke off its answer: %w", c.Server, err))
-	}
-	if resp.StatusCode/100 == 2 {
-		return answer, nil
-	}
-	return nil, refused(resp, answer)
+	return req, nil
 }
 
-// refused turns an answer outside 2xx into an error with its exit code.
-func refused(resp *http.Response, answer []byte) error {
-	var p problem
-	if json.Unmarshal(answer, &p) != nil || p.Title == "" && p.Detail == "" {
-		p = problem{Detail: fmt.Sprintf("the server answered %s", resp.Status)}
+// unreachable says why there was no answer. ctx is the command's own: when it has ended, a person ended it.
+func (c *client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return exit(exitFailed, errInterrupted)
 	}
-	switch resp.StatusCode {
-	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotFound:
-		return exit(exitUsage, p)
-	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusTooManyRequests:
-		return exit(exitUnavailable, p)
+	var ue *url.Error
+	if errors.As(err, &ue) { // its words repeat the address
+		err = ue.Err
 	}
-	return exit(exitFailed, p)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("no answer in time")
+	}
+	return exit(exitUnavailable, problem{
+		Title: "unreachable", Detail: fmt.Sprintf("%s cannot be reached: %v", c.base(), err),
+		Hint: "is goc running there? --server or GOC_SERVER says where it is",
+	})
 }
 
 // unavailable says whether err means that the server could not be reached or was not ready.
 func unavailable(err error) bool {
 	var e *exitError
 	return errors.As(err, &e) && e.code == exitUnavailable
-}
-
-// show answers a command: v as JSON with --json, else the text; either alone on stdout.
-func (c *client) show(s streams, v any, text func(w io.Writer)) error {
-	if !c.JSON {
-		text(s.out)
-		return nil
-	}
-	enc := json.NewEncoder(s.out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	text(s.err)
-	return nil
 }
 
 // api is a path below /api/v1 with its parts escaped.

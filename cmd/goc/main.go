@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	_ "time/tzdata" // a machine without zone files must still know when a store closes
@@ -56,15 +58,18 @@ type streams struct{ out, err io.Writer }
 // run is the whole program; tests call it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
-	code := exitOK
+	out := streams{stdout, stderr}
 	parser, err := kong.New(&c, kong.Name("goc"), kong.Description("The command center of a retail chain: sees everything, guards releases, names suspects, puts things right."),
-		kong.DefaultEnvars("GOC"), kong.UsageOnError(), kong.Writers(stdout, stderr), kong.Exit(func(n int) { panic(exitError{code: n}) }),
+		kong.DefaultEnvars("GOC"), kong.Writers(stdout, stderr), kong.Exit(func(n int) { panic(exitError{code: n}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{stdout, stderr}))
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(out))
 	if err != nil {
-		fmt.Fprintln(stderr, "goc:", err)
-		return exitFailed
+		return c.client.report(err, out)
 	}
+	if len(args) == 1 && args[0] == "--version" { // as people try first
+		args = []string{"version"}
+	}
+	code, helped := exitOK, false
 	func() {
 		defer func() { // --help asks to exit from within the parser
 			if p := recover(); p != nil {
@@ -72,36 +77,46 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				if !ok {
 					panic(p)
 				}
-				code, err = e.code, errHelped
+				code, helped = e.code, true
 			}
 		}()
 		var k *kong.Context
 		if k, err = parser.Parse(args); err != nil {
-			err = exit(exitUsage, fmt.Errorf("%w (goc --help lists what there is)", err))
+			c.JSON = c.JSON || slices.Contains(args, "--json")
+			err = misused(err)
 			return
 		}
+		c.client.flags = flagNames(k)
 		err = k.Run(ctx, &c.client)
 	}()
-	if errors.Is(err, errHelped) {
+	if helped {
 		return code
 	}
-	return report(err, stderr)
+	return c.client.report(err, out)
 }
 
-var errHelped = errors.New("help was shown")
+// misused says what is wrong with a command line, and which --help tells more.
+func misused(err error) error {
+	command := "goc"
+	var pe *kong.ParseError
+	if errors.As(err, &pe) {
+		for _, p := range pe.Context.Path {
+			if p.Command != nil {
+				command += " " + p.Command.Name
+			}
+		}
+	}
+	text := strings.ReplaceAll(err.Error(), `"",`, "") // an enum's "not given"
+	return exit(exitUsage, fmt.Errorf("%s (see %s --help)", text, command))
+}
 
-// report says what went wrong, once, and turns it into the exit code.
-func report(err error, stderr io.Writer) int {
-	if err == nil {
-		return exitOK
+// flagNames are the flags of the command that was chosen.
+func flagNames(k *kong.Context) map[string]bool {
+	names := map[string]bool{}
+	for _, group := range k.Selected().AllFlags(false) {
+		for _, f := range group {
+			names[f.Name] = true
+		}
 	}
-	code := exitFailed
-	var e *exitError
-	if errors.As(err, &e) {
-		code, err = e.code, e.err
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "goc:", err)
-	}
-	return code
+	return names
 }
