@@ -1,0 +1,211 @@
+package suspects_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goc/incidents/series"
+	"goc/incidents/suspects"
+	"goc/ops"
+)
+
+var onset = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
+
+func started(id string, kind ops.ChangeKind, service string, before time.Duration) ops.Change {
+	return ops.Change{ID: id, Kind: kind, Service: service, Status: ops.ChangeStarted, StartedAt: ops.At(onset.Add(-before)), CreatedAt: ops.At(onset.Add(-before))}
+}
+
+func world() suspects.World {
+	cat := &ops.Catalog{}
+	for i := range 20 {
+		cat.Stores = append(cat.Stores, ops.Store{ID: fmt.Sprintf("S-%02d", i)})
+	}
+	if err := cat.Index(); err != nil {
+		panic(err)
+	}
+	return suspects.World{Graph: suspects.NewGraph([][2]string{{"shop", "pay"}, {"pay", "bank"}, {"bank", "pay"}}), Samples: series.New(0, 0, 0), Catalog: cat, Weights: suspects.DefaultWeights()}
+}
+
+// order ranks the changes and gives their ids, best first.
+func order(t *testing.T, k suspects.Case, w suspects.World, changes ...ops.Change) []string {
+	t.Helper()
+	k.Onset = onset
+	var list []*ops.Change
+	for i := range changes {
+		list = append(list, &changes[i])
+	}
+	r := suspects.Rank(k, list, w, onset.Add(time.Minute))
+	sum := r.NoChange
+	var ids []string
+	for _, s := range r.Suspects {
+		sum += s.Probability
+		ids = append(ids, s.ChangeID)
+		for _, e := range append(s.Reasons, s.Against...) {
+			if e.Text == "" || e.Args == nil || math.IsNaN(e.Weight) {
+				t.Errorf("%s has evidence without a sentence, arguments or weight: %+v", s.ChangeID, e)
+			}
+		}
+	}
+	if len(changes) <= 5 && math.Abs(sum-1) > 1e-9 {
+		t.Errorf("the probabilities make %v together, want 1", sum)
+	}
+	return ids
+}
+
+func TestWhatOnlyCircumstanceSays(t *testing.T) {
+	pay := suspects.Case{Services: []string{"pay"}}
+	risky := started("risky", ops.KindRelease, "pay", 3*time.Minute)
+	risky.Risk = "high"
+	forced := started("forced", ops.KindRelease, "pay", 3*time.Minute)
+	forced.Overridden = true
+	undone := started("undone", ops.KindRelease, "pay", 3*time.Minute)
+	undone.Status, undone.FinishedAt = ops.ChangeRolledBack, ops.At(onset.Add(-2*time.Minute))
+	for name, c := range map[string]struct {
+		k       suspects.Case
+		changes []ops.Change
+		want    []string
+	}{
+		"the later of two like changes comes first":                      {pay, []ops.Change{started("early", ops.KindRelease, "pay", time.Hour), started("late", ops.KindRelease, "pay", time.Minute)}, []string{"late", "early"}},
+		"a change after the onset is no suspect, a minute of skew apart": {pay, []ops.Change{started("after", ops.KindRelease, "pay", -2*time.Minute), started("skewed", ops.KindRelease, "pay", -50*time.Second)}, []string{"skewed"}},
+		"the symptom's own service, then what it depends on, then its callers, then strangers": {pay, []ops.Change{
+			started("stranger", ops.KindRelease, "search", time.Minute), started("caller", ops.KindRelease, "shop", time.Minute), started("callee", ops.KindRelease, "bank", time.Minute), started("own", ops.KindRelease, "pay", time.Minute),
+		}, []string{"own", "callee", "caller", "stranger"}},
+		"a change that was only planned is none":             {pay, []ops.Change{{ID: "planned", Kind: ops.KindRelease, Service: "pay", Status: ops.ChangePlanned, CreatedAt: ops.At(onset.Add(-time.Minute))}}, nil},
+		"high risk and broken glass":                         {pay, []ops.Change{started("plain", ops.KindRelease, "pay", 3*time.Minute), risky, forced}, []string{"forced", "risky", "plain"}},
+		"what was rolled back before comes last":             {pay, []ops.Change{undone, started("other", ops.KindRelease, "pay", 3*time.Hour)}, []string{"other", "undone"}},
+		"what people rejected is gone":                       {suspects.Case{Services: []string{"pay"}, Rejected: map[string]bool{"own": true}}, []ops.Change{started("own", ops.KindRelease, "pay", time.Minute)}, nil},
+		"what people confirmed is first, whatever it scores": {suspects.Case{Services: []string{"pay"}, Confirmed: "far"}, []ops.Change{started("far", ops.KindRelease, "search", time.Hour), started("own", ops.KindRelease, "pay", time.Minute)}, []string{"far", "own"}},
+		"firmware for failing devices, a router for a dark store": {suspects.Case{Stores: []string{"S-01"}, Place: ops.Scope{Kind: []string{"scanner"}}}, []ops.Change{
+			{ID: "firmware", Kind: ops.KindFirmware, Status: ops.ChangeStarted, StartedAt: ops.At(onset.Add(-time.Minute)), Scope: ops.Scope{Kind: []string{"scanner"}, Store: []string{"S-01"}}},
+			{ID: "other kind", Kind: ops.KindFirmware, Status: ops.ChangeStarted, StartedAt: ops.At(onset.Add(-time.Minute)), Scope: ops.Scope{Kind: []string{"pos"}, Store: []string{"S-01"}}},
+		}, []string{"firmware", "other kind"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, order(t, c.k, world(), c.changes...)); diff != "" {
+				t.Errorf("order (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// put writes samples every five seconds from before the onset to a minute after it.
+func put(w suspects.World, s ops.Sample, before, after float64) {
+	for at := onset.Add(-10 * time.Minute); !at.After(onset.Add(time.Minute)); at = at.Add(5 * time.Second) {
+		s.At, s.Value = ops.At(at), before
+		if at.After(onset) {
+			s.Value = after
+		}
+		if !math.IsNaN(s.Value) {
+			w.Samples.Add(s)
+		}
+	}
+}
+
+// gray is a release of a service to units v2-* that stand in for v1-0.
+func gray(id, service string) ops.Change {
+	c := started(id, ops.KindRelease, service, 30*time.Second)
+	c.Stages = []ops.Stage{{Units: []string{service + "-v2"}, Replaces: []string{service + "-v1-0"}, StartedAt: c.StartedAt, FinishedAt: ops.At(onset)}}
+	return c
+}
+
+func TestWhatTheIndicatorsSay(t *testing.T) {
+	none := math.NaN()
+	type values struct{ v2, v1 float64 } // after the onset; before it all is well
+	for name, c := range map[string]struct {
+		pay, bank values
+		want      string
+	}{
+		"the release whose unit is worse than its peers":             {pay: values{0.99, 0.99}, bank: values{0.5, 0.99}, want: "bank"},
+		"the release whose unit says nothing while its peers report": {pay: values{0.99, 0.99}, bank: values{none, 0.99}, want: "bank"},
+		"not the release whose peers suffer just as much":            {pay: values{0.5, 0.55}, bank: values{0.2, 0.99}, want: "bank"},
+		"a small gap without noise against none":                     {pay: values{0.93, 0.99}, bank: values{0.99, 0.99}, want: "pay"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world()
+			for service, v := range map[string]values{"pay": c.pay, "bank": c.bank} {
+				put(w, ops.Sample{Indicator: "success_ratio", Service: service, Caller: "x", Unit: service + "-v2"}, none, v.v2)
+				for i := range 2 {
+					put(w, ops.Sample{Indicator: "success_ratio", Service: service, Caller: "x", Unit: fmt.Sprint(service, "-v1-", i+1)}, 0.99, v.v1)
+				}
+			}
+			got := order(t, suspects.Case{Services: []string{"pay"}}, w, gray("pay", "pay"), gray("bank", "bank"))
+			if got[0] != c.want {
+				t.Errorf("first is %s, want %s", got[0], c.want)
+			}
+		})
+	}
+}
+
+func TestAStoreThatIsAlwaysSlowIsNotHeldAgainstAChange(t *testing.T) {
+	w := world()
+	for i := range 6 {
+		v := 0.99
+		if i == 0 {
+			v = 0.7
+		}
+		put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Store: fmt.Sprintf("S-%02d", i)}, v, v)
+	}
+	c := started("c", ops.KindRelease, "pay", 3*time.Minute)
+	c.Scope.Store = []string{"S-00"}
+	k := suspects.Case{Onset: onset, Services: []string{"pay"}}
+	r := suspects.Rank(k, []*ops.Change{&c}, w, onset.Add(time.Minute))
+	for _, e := range r.Suspects[0].Reasons {
+		if e.Term == "gap" {
+			t.Errorf("it is held against the change: %s", e.Text)
+		}
+	}
+	if r.NoChange < 0.5 {
+		t.Errorf("no change has %.2f, want more than a half", r.NoChange)
+	}
+}
+
+func TestOnsetIsTheFirstSampleOfTheLastDeparture(t *testing.T) {
+	w := world()
+	put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Store: "S-00"}, 0.99, 0.6)
+	put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Store: "S-01"}, 0.99, 0.99)
+	d, ok := suspects.Onset(w.Samples, []string{"pay"}, nil, onset.Add(40*time.Second), func(string, string) string { return ops.GoodHigher })
+	if want := onset.Add(5 * time.Second); !ok || !d.At.Equal(want) || d.Key.Store != "S-00" || d.Interval != 5*time.Second {
+		t.Errorf("onset %v %+v, want %v in S-00", ok, d, want)
+	}
+	if _, ok := suspects.Onset(w.Samples, []string{"bank"}, nil, onset, byName); ok {
+		t.Error("an onset was found without samples")
+	}
+}
+
+func byName(_, indicator string) string { return ops.DirectionOf(indicator) }
+
+func TestTheIndexFindsWhatTouchesAndNothingElse(t *testing.T) {
+	x := suspects.NewIndex()
+	at := func(c ops.Change, touch func(*ops.Change)) ops.Change {
+		touch(&c)
+		return c
+	}
+	x.Put(started("old", ops.KindRelease, "pay", 48*time.Hour))
+	x.Put(started("pay", ops.KindRelease, "pay", 2*time.Minute))
+	x.Put(started("other", ops.KindRelease, "search", time.Minute))
+	x.Put(at(started("store", ops.KindNetwork, "", 3*time.Minute), func(c *ops.Change) { c.Scope.Store = []string{"S-01"} }))
+	x.Put(at(started("city", ops.KindNetwork, "", 4*time.Minute), func(c *ops.Change) { c.Scope.City = []string{"A"} }))
+	x.Put(started("wide", ops.KindPrice, "", 5*time.Minute))
+	ids := func(list []*ops.Change) (out []string) {
+		for _, c := range list {
+			out = append(out, c.ID)
+		}
+		return out
+	}
+	since := onset.Add(-suspects.Lookback)
+	if diff := cmp.Diff([]string{"pay", "store", "city", "wide"}, ids(x.Find([]string{"pay"}, []string{"S-01"}, []string{"A"}, since))); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+	moved := started("wide", ops.KindPrice, "pay", time.Second) // the newer version takes the place of the older
+	x.Put(moved)
+	if diff := cmp.Diff([]string{"wide", "pay"}, ids(x.Find([]string{"pay"}, nil, nil, since))); diff != "" {
+		t.Errorf("found after the move (-want +got):\n%s", diff)
+	}
+	if c, ok := x.Change("wide"); !ok || c.Service != "pay" {
+		t.Errorf("the change by id is %+v", c)
+	}
+}
