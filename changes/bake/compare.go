@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"goc/ops"
 )
 
 // Evidence is what was seen of one indicator of one service during a bake.
@@ -55,6 +57,7 @@ const (
 	largeEffect = 0.474 // Cliff's delta from which an effect counts as large (Romano et al. 2006)
 	beyondDoubt = 2     // the score from which a bake under way is ended as unhealthy before its time,
 	looks       = 100   // and how many such looks share one chance of being wrong
+	minSlower   = 0.2   // a latency or error indicator that is higher by less than this part of its level is let be
 	spreads     = 3     // how many usual spreads still count as usual
 )
 
@@ -89,8 +92,17 @@ func compare(e Evidence) (contrast, bool) {
 	} else {
 		base = median(slices.Clone(b))
 	}
-	c.usual = math.Max(c.usual, math.Max(minRelative*math.Abs(base), 1e-9))
+	c.usual = math.Max(c.usual, math.Max(worthwhile(e.Direction)*math.Abs(base), 1e-9))
 	return c, true
+}
+
+// worthwhile is the part of the level below which a difference is nothing that a person would act upon, however sure it
+// is: with samples every second a millisecond more can be certain and still be nobody's concern.
+func worthwhile(direction string) float64 {
+	if direction == ops.GoodLower {
+		return minSlower
+	}
+	return minRelative
 }
 
 // levelled says whether each unit has a level of its own from before.
