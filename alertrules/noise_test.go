@@ -120,7 +120,7 @@ func TestChanceRaisesNoAlertAndAFaultDoesWithinEightSeconds(t *testing.T) {
 			case service == "pricing" && store == "SH-003":
 				return 0.7, 0
 			case service == "gateway" && store == "SH-004":
-				return 0, 700 * time.Millisecond
+				return 0, 1500 * time.Millisecond
 			}
 			return 0, 0
 		}
