@@ -64,8 +64,8 @@ function measures(pitch: number, scale: number, named: boolean): Measures {
   const storeLabel = named && pitch * COLS >= 72 * scale ? Math.round(15 * scale) : 0;
   return {
     pitch,
-    gap: Math.max(2, Math.round(pitch * 0.7)),
-    cityGap: Math.max(4, Math.round(pitch * 1.2)),
+    gap: Math.max(2, Math.round(pitch * 0.5)),
+    cityGap: Math.max(4, Math.round(pitch * 1.1)),
     cityLabel: Math.round(18 * scale),
     storeLabel,
   };
@@ -116,24 +116,22 @@ function shelves(boxes: CityBox[], width: number, height: number, gap: number): 
   return boxes;
 }
 
-/** The most cities that one line could want, tried as numbers of blocks a line. */
-function widths(largest: number): number[] {
-  const out = new Set<number>();
-  for (const share of [0.25, 0.5, 0.7, 1, 1.4, 2, 3, 4]) out.add(Math.max(1, Math.round(Math.sqrt(largest) * share)));
-  out.add(1).add(largest);
-  return [...out];
+/** Numbers of lines of blocks that a city may have: all small ones, then ever larger steps. */
+function lineCounts(largest: number): number[] {
+  const out: number[] = [];
+  for (let n = 1; n <= largest; n += n < 12 ? 1 : Math.ceil(n / 8)) out.push(n);
+  return out;
 }
 
+/** The lowest arrangement with these measures in which all cities have as many lines; null when none fits. */
 function tryPitch(groups: Group[], width: number, height: number, m: Measures): CityBox[] | null {
-  const largest = groups[0]?.stores.length ?? 1;
+  const most = Math.max(1, Math.floor((width + m.gap) / (COLS * m.pitch + m.gap))); // blocks beside each other
   let best: CityBox[] | null = null;
   let bestHeight = Infinity;
-  for (const per of widths(largest)) {
-    const boxes = groups.map((g) =>
-      cityBox(g, Math.max(1, Math.round((per * Math.sqrt(g.stores.length)) / Math.sqrt(largest))), m),
-    );
+  for (const lines of lineCounts(groups[0]?.stores.length ?? 1)) {
+    const boxes = groups.map((g) => cityBox(g, Math.min(most, Math.ceil(g.stores.length / lines)), m));
     const placed = shelves(boxes, width, height, m.cityGap);
-    const used = placed ? Math.max(...placed.map((b) => b.y + b.h)) : Infinity;
+    const used = placed ? Math.max(0, ...placed.map((b) => b.y + b.h)) : Infinity;
     if (placed && used < bestHeight) [best, bestHeight] = [placed, used];
   }
   return best;
@@ -204,7 +202,7 @@ function spread(cities: CityBox[], width: number, gap: number): void {
   for (const c of cities) shelf.set(c.y, [...(shelf.get(c.y) ?? []), c]);
   const widest = Math.max(0, ...[...shelf.values()].map((row) => row.at(-1)!.x + row.at(-1)!.w));
   const count = Math.max(1, ...[...shelf.values()].map((row) => row.length));
-  const extra = count > 1 ? Math.min(gap * 8, Math.floor((width - widest) / (count - 1))) : 0;
+  const extra = count > 1 ? Math.min(gap * 4, Math.floor((width - widest) / (count - 1))) : 0;
   if (extra <= 0) return;
   for (const row of shelf.values()) row.forEach((c, i) => (c.x += i * extra));
 }
