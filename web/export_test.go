@@ -46,5 +46,8 @@ func FactsOf(now time.Time, c *ops.Catalog, incidents []ops.Incident, fleet []op
 	return facts{now: now, catalog: c, incidents: incidents, fleet: fleet}
 }
 
+// Patience sets how long one write may take.
+func (s *Server) Patience(d time.Duration) { s.hub.limits.write = d }
+
 // Ping sets how often a connection is asked whether it is still there, and may still be.
 func (s *Server) Ping(every time.Duration) { s.hub.limits.ping = every }

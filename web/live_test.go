@@ -206,12 +206,13 @@ func TestASlowListenerIsCutOffWhileOthersGoOn(t *testing.T) {
 	w := newWorld(t)
 	w.server.Limit(64, 64, 10, 10)
 	w.live()
+	w.server.Patience(time.Minute) // on a busy machine too, it is the backlog that ends and not the connection
 	slow := w.listen(ops.Viewer, `{"subscribe":["changes"]}`)
 	slow.next()
 	quick := w.listen(ops.Viewer, `{"subscribe":["changes"]}`)
 	quick.next()
-	const events = 400
-	big := map[string]any{"text": randomText(100_000)}
+	const events = 250
+	big := map[string]any{"text": randomText(64_000)}
 	heard := make(chan int64)
 	go func() {
 		for i := range events {
