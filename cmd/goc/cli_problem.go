@@ -7,8 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"unicode"
+
+	"goc/ops"
 )
 
 // problem is an answer in RFC 9457's shape, from the server or about it.
@@ -143,22 +146,37 @@ func (c *client) report(err error, s streams) int {
 	if err == nil {
 		return exitOK
 	}
-	code := exitFailed
+	code := codeOf(err)
 	var e *exitError
-	if errors.As(err, &e) {
-		code, err = e.code, e.err
-	}
-	if err == nil {
+	if errors.As(err, &e) && e.err == nil { // what there was to say is said
 		return code
 	}
-	fmt.Fprintln(s.err, "goc:", err)
+	p := problem{Title: exitTitles[code], Detail: err.Error()}
+	var oe *ops.Error
+	if errors.As(err, &oe) {
+		p.Hint = oe.Hint
+	}
+	if errors.As(err, &p) && err.Error() != p.Error() { // somebody added to it
+		p.Detail, p.Errors, p.Hint = err.Error(), nil, ""
+	}
+	p.ExitCode = code
+	fmt.Fprintln(s.err, "goc:", p)
 	if c.JSON && !c.shown {
-		p := problem{Title: exitTitles[code], Detail: err.Error()}
-		errors.As(err, &p)
-		p.ExitCode = code
 		c.encode(s.out, p)
 	}
 	return code
+}
+
+// codeOf is the exit code of an error: its own, else that of its kind.
+func codeOf(err error) int {
+	var e *exitError
+	switch {
+	case errors.As(err, &e):
+		return e.code
+	case ops.KindOf(err) == ops.Invalid, errors.Is(err, os.ErrNotExist):
+		return exitUsage
+	}
+	return exitFailed
 }
 
 var exitTitles = map[int]string{

@@ -43,11 +43,12 @@ func (k *replayCmd) Run(ctx context.Context, c *client, s streams) error {
 			return exit(exitUsage, err)
 		}
 	}
+	c.shown = true // its answer is lines of JSON, not one document
 	out := bufio.NewWriter(s.out)
 	for _, file := range k.Files {
 		r := newReplay(cfg, writeRows(out, c.JSON))
 		if err := r.file(ctx, file); err != nil {
-			return errors.Join(exit(exitFailed, fmt.Errorf("%s: %w", file, err)), out.Flush())
+			return errors.Join(exit(exitUsage, fmt.Errorf("%s: %w", file, err)), out.Flush())
 		}
 	}
 	return out.Flush()

@@ -54,7 +54,7 @@ type configCheckCmd struct {
 }
 
 // Run checks a configuration file with the rule files that it names.
-func (k *configCheckCmd) Run(s streams) error {
+func (k *configCheckCmd) Run(c *client, s streams) error {
 	cfg, err := loadConfig(k.File)
 	if err != nil {
 		return exit(exitUsage, err)
@@ -62,8 +62,10 @@ func (k *configCheckCmd) Run(s streams) error {
 	if errs := alertrules.Check(cfg.AlertRules.Files); len(errs) > 0 {
 		return exit(exitUsage, errors.Join(errs...))
 	}
-	fmt.Fprintf(s.out, "%s: good (%d services, %d stores, %d plans, %d drills)\n", k.File, len(cfg.Catalog.Services), len(cfg.Catalog.Stores), len(cfg.Plans.Plans), len(cfg.Drills.Drills))
-	return nil
+	n := map[string]int{"services": len(cfg.Catalog.Services), "stores": len(cfg.Catalog.Stores), "plans": len(cfg.Plans.Plans), "drills": len(cfg.Drills.Drills)}
+	return c.show(s, n, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: good (%d services, %d stores, %d plans, %d drills)\n", k.File, n["services"], n["stores"], n["plans"], n["drills"])
+	})
 }
 
 type rulesCmd struct {
@@ -76,24 +78,27 @@ type rulesCheckCmd struct {
 }
 
 // Run checks rule files.
-func (k *rulesCheckCmd) Run(s streams) error {
+func (k *rulesCheckCmd) Run(c *client, s streams) error {
 	if errs := alertrules.Check(k.Files); len(errs) > 0 {
-		return exit(exitFailed, errors.Join(errs...))
+		return exit(exitUsage, errors.Join(errs...))
 	}
-	fmt.Fprintf(s.out, "%d rule files: good\n", len(k.Files))
-	return nil
+	return c.show(s, map[string]int{"files": len(k.Files)}, func(w io.Writer) { fmt.Fprintf(w, "%d rule files: good\n", len(k.Files)) })
 }
 
 type rulesTestCmd struct {
 	Files []string `arg:"" help:"Test files."`
 }
 
-// Run runs rule tests; what failed is written to stdout.
-func (k *rulesTestCmd) Run(s streams) error {
-	if err := alertrules.Test(k.Files, s.out); err != nil {
+// Run runs rule tests; what failed is written to stdout, with --json to stderr.
+func (k *rulesTestCmd) Run(c *client, s streams) error {
+	out := s.out
+	if c.JSON {
+		out = s.err
+	}
+	if err := alertrules.Test(k.Files, out); err != nil {
 		return exit(exitFailed, err)
 	}
-	return nil
+	return c.show(s, map[string]int{"files": len(k.Files)}, func(io.Writer) {})
 }
 
 // stateFlags say where state lives, for the commands that work on it without a server.
@@ -167,7 +172,7 @@ type backupCmd struct {
 }
 
 // Run backs up beside a running server, or without one.
-func (k *backupCmd) Run(ctx context.Context, s streams) error {
+func (k *backupCmd) Run(ctx context.Context, c *client, s streams) error {
 	o, err := k.options()
 	if err != nil {
 		return err
@@ -180,8 +185,7 @@ func (k *backupCmd) Run(ctx context.Context, s streams) error {
 	if err := r.Backup(ctx, k.File); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s written\n", k.File)
-	return nil
+	return c.show(s, map[string]string{"backup": k.File}, func(w io.Writer) { fmt.Fprintf(w, "%s written\n", k.File) })
 }
 
 type restoreCmd struct {
@@ -190,7 +194,7 @@ type restoreCmd struct {
 }
 
 // Run fills an empty place from a backup.
-func (k *restoreCmd) Run(ctx context.Context, s streams) error {
+func (k *restoreCmd) Run(ctx context.Context, c *client, s streams) error {
 	o, err := k.options()
 	if err != nil {
 		return err
@@ -198,8 +202,7 @@ func (k *restoreCmd) Run(ctx context.Context, s streams) error {
 	if err := storage.Restore(ctx, o, k.File); err != nil {
 		return err
 	}
-	fmt.Fprintln(s.out, "restored; start the server on it now")
-	return nil
+	return c.show(s, map[string]string{"restored": k.File}, func(w io.Writer) { fmt.Fprintln(w, "restored; start the server on it now") })
 }
 
 type versionCmd struct{}
