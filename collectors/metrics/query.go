@@ -110,10 +110,14 @@ func (s *Service) inTurn(ctx context.Context, expr string, run func(context.Cont
 
 // run evaluates expr where its series are: in the remote store, or in ours. A step of zero means at one time.
 func (s *Service) run(ctx context.Context, expr string, from, to time.Time, step time.Duration) (parser.Value, error) {
-	if s.remote != nil && !s.isOurs(expr) {
+	var opts promql.QueryOpts
+	switch {
+	case s.ours.only(expr):
+		opts = lookback(expr, s.sampleInterval())
+	case s.remote != nil:
 		return s.remote.run(ctx, expr, from, to, step)
 	}
-	query, err := s.prepare(ctx, expr, from, to, step)
+	query, err := s.prepare(ctx, opts, expr, from, to, step)
 	if err != nil {
 		return nil, err
 	}
@@ -125,11 +129,11 @@ func (s *Service) run(ctx context.Context, expr string, from, to time.Time, step
 	return detach(result.Value), nil
 }
 
-func (s *Service) prepare(ctx context.Context, expr string, from, to time.Time, step time.Duration) (promql.Query, error) {
+func (s *Service) prepare(ctx context.Context, o promql.QueryOpts, expr string, from, to time.Time, step time.Duration) (promql.Query, error) {
 	if step == 0 {
-		return s.engine.NewInstantQuery(ctx, s.db, nil, expr, from)
+		return s.engine.NewInstantQuery(ctx, s.db, o, expr, from)
 	}
-	return s.engine.NewRangeQuery(ctx, s.db, nil, expr, from, to, step)
+	return s.engine.NewRangeQuery(ctx, s.db, o, expr, from, to, step)
 }
 
 // detach copies what the engine takes back for the next query when this one is closed.

@@ -110,31 +110,3 @@ func fromMetric(m model.Metric) labels.Labels {
 	b.Sort()
 	return b.Labels()
 }
-
-// isOurs says whether every series that expr names is one that this process makes and keeps itself, so that the shipped
-// rules and charts work over a remote store that does not scrape us.
-func (s *Service) isOurs(expr string) bool {
-	parsed, err := exprParser.ParseExpr(expr)
-	if err != nil {
-		return false
-	}
-	selectors, ours := 0, true
-	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
-		if v, ok := n.(*parser.VectorSelector); ok {
-			selectors++
-			ours = ours && ourName(v)
-		}
-		return nil
-	})
-	return ours && selectors > 0
-}
-
-func ourName(v *parser.VectorSelector) bool {
-	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
-			return strings.HasPrefix(m.Value, "goc_") || strings.HasPrefix(m.Value, "goc:") ||
-				m.Value == "ALERTS" || m.Value == "ALERTS_FOR_STATE"
-		}
-	}
-	return false
-}

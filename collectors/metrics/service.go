@@ -50,6 +50,7 @@ type Service struct {
 	now          func() time.Time
 	counters     *samplerMetrics
 
+	ours       ours
 	indicators *writer[seriesKey]
 	self       *writer[model.Fingerprint]
 
