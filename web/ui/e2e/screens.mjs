@@ -86,10 +86,24 @@ async function visit(browser, size, lang, id) {
   await page.context().close();
 }
 
-/** Acknowledges by the button and looks whether screen and server agree. */
-async function acknowledge(browser, id) {
-  const before = await get(`/api/v1/incidents/${id}`);
-  if (before.state !== 'open') return found.push(`skip acknowledge: ${id} is ${before.state}`);
+const post = async (path, body) =>
+  (
+    await fetch(base + path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  ).json();
+
+/** Acknowledges an incident of its own by the button and looks whether screen and server agree. */
+async function acknowledge(browser) {
+  const { id } = await post('/api/v1/incidents', {
+    title: 'a browser check',
+    severity: 'P4',
+    scope: { store: ['browser-check'] },
+  });
+  check(!!id, 'acknowledge: an incident can be declared');
+  if (!id) return;
   const page = await open(browser, 'desktop', 'en', problems);
   await page.goto(`${base}/i/${id}`, { waitUntil: 'domcontentloaded' });
   await page.getByRole('button', { name: /Acknowledge/ }).click();
@@ -105,6 +119,33 @@ async function acknowledge(browser, id) {
   const after = await get(`/api/v1/incidents/${id}`);
   check(after.acknowledged_at !== null, 'acknowledge: the server has it');
   check((await page.locator('.urgent').count()) === 0, 'acknowledge: nothing blinks any more');
+  await post(`/api/v1/incidents/${id}/resolve`, { note: 'only a check' });
+  await page.context().close();
+}
+
+/** A plan asks for everything before it may run, and no single key runs it. */
+async function planDialog(browser) {
+  const page = await open(browser, 'desktop', 'en', problems);
+  await page.goto(`${base}/plans`, { waitUntil: 'domcontentloaded' });
+  const run = page.getByRole('button', { name: /^Run/ }).first();
+  if (
+    !(await run.waitFor({ timeout: 5000 }).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return found.push('skip plan dialog: no plans');
+  await run.click();
+  await page.getByRole('dialog').waitFor();
+  await page.waitForTimeout(1200);
+  await shoot(page, 'plan-dialog');
+  await axe(page, 'plan dialog');
+  check(
+    await page.getByRole('button', { name: /Hold to run/ }).isDisabled(),
+    'plan dialog: it cannot run before its name is typed',
+  );
+  await page.keyboard.press('Escape');
+  check((await page.getByRole('dialog').count()) === 0, 'plan dialog: Escape closes it');
   await page.context().close();
 }
 
@@ -157,7 +198,8 @@ try {
   check(id !== null, 'there is an incident to look at');
   for (const size of ['desktop', 'wall', 'phone'])
     for (const lang of ['en', 'zh']) await visit(browser, size, lang, id);
-  if (id) await acknowledge(browser, id);
+  await acknowledge(browser);
+  await planDialog(browser);
   await keysAndLanguage(browser);
   await others(browser);
 } catch (e) {

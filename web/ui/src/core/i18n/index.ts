@@ -1,4 +1,4 @@
-import { numberText, type Lang } from '../format';
+import type { Lang } from '../format';
 import type { Evidence } from '../types';
 import type { Dictionary, Key } from './en';
 import { wordOf } from './words';
@@ -70,8 +70,8 @@ export function sentenceText(lang: Lang, text: string | undefined): string {
 
 /** A weight with its sign: +4.2, −0.6. */
 export function signed(weight: number): string {
-  const text = numberText(Math.abs(weight), 1);
-  return text === '0' ? '0' : `${weight < 0 ? '−' : '+'}${text}`;
+  const text = Math.abs(weight).toFixed(1);
+  return text === '0.0' ? '0' : `${weight < 0 ? '−' : '+'}${text}`;
 }
 
 /** The browser's language, as far as we speak it. */

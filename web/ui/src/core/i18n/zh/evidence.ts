@@ -105,6 +105,8 @@ const silence = (a: Args) =>
 const spatial = (a: Args) =>
   `受影响的 ${num(a, 'affected')} 家门店中它到过 ${num(a, 'hit')} 家，其余 ${num(a, 'others')} 家中到过 ${num(a, 'reached')} 家`;
 
+const undone = (a: Args) => `它在故障发生前 ${lengthOf(num(a, 'before_s'))}已经回滚`;
+
 const explained = (a: Args) =>
   `${str(a, 'caller')} 依赖的 ${str(a, 'service')} 有可疑的 ${str(a, 'change_id')}，它会造成同样的差距`;
 
@@ -119,6 +121,7 @@ const templates: Record<string, (a: Args, weight: number, text: string) => strin
   silence,
   spatial,
   explained,
+  undone,
 };
 
 /** The sentence of a piece of evidence, null when the server's own must do. */
