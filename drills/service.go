@@ -23,7 +23,7 @@ import (
 const (
 	recordKind = "drill_run"
 	keep       = 1000            // runs; older ones go, and the audit still tells of them
-	linger     = 2 * time.Minute // after its end what the fault set off may still arrive
+	linger     = 20 * time.Second // after its end what the fault set off may still arrive
 )
 
 // Journal is the durable state as drills need it.
@@ -210,7 +210,7 @@ func (r run) public() ops.DrillRun {
 }
 
 // ActiveDrill names the run that something with the scope at a time is to be laid to, "" for none: between its start and
-// two minutes after its end.
+// a little after its end (linger).
 func (s *Service) ActiveDrill(scope ops.Scope, at time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
