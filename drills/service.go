@@ -22,7 +22,7 @@ import (
 
 const (
 	recordKind = "drill_run"
-	keep       = 1000            // runs; older ones go, and the audit still tells of them
+	keep       = 1000             // runs; older ones go, and the audit still tells of them
 	linger     = 20 * time.Second // after its end what the fault set off may still arrive
 )
 

@@ -200,7 +200,7 @@ func (a *app) openWeb(ctx context.Context) (err error) {
 	a.web, err = web.New(web.Options{
 		Incidents: a.incidents, Changes: a.changes, Fleet: a.fleet, Voice: a.voice, Plans: a.plans, Drills: a.drills, Journal: a.store, Catalog: a.catalog,
 		Config: a.cfg.Auth, Listen: a.cfg.Listen, Mounts: a.mounts(), Heartbeats: fleet.Handler(a.fleet, who),
-		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Ready: a.missing, Reload: a.reload, UI: web.UI(), Version: version,
+		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Reload: a.reload, UI: web.UI(), Version: version,
 		Registerer: a.registry, Logger: a.log,
 	})
 	if err != nil {

@@ -57,8 +57,7 @@ func (k *replayCmd) Run(ctx context.Context, c *client, s streams) error {
 // replay is one history on virtual time.
 type replay struct {
 	engine  *engine.Engine
-	bakes   *bake.Bakes
-	changes map[string]ops.Change
+	bakes   *bake.Replay
 	pending []ops.Sample // of the same time
 	now     time.Time
 	emit    func(row any) error
@@ -67,7 +66,7 @@ type replay struct {
 func newReplay(cfg *config, emit func(any) error) *replay {
 	return &replay{
 		engine: engine.New(incidents.EngineConfig(cfg.Incidents), &cfg.Catalog.Catalog, engine.Hooks{}),
-		bakes:  bake.New(&cfg.Catalog.Catalog), changes: map[string]ops.Change{}, emit: emit,
+		bakes:  bake.NewReplay(&cfg.Catalog.Catalog, time.Duration(cfg.Gate.Bake)), emit: emit,
 	}
 }
 
@@ -100,7 +99,17 @@ func (r *replay) file(ctx context.Context, path string) error {
 	if err := lines.Err(); err != nil {
 		return err
 	}
-	return r.flush()
+	if err := r.flush(); err != nil {
+		return err
+	}
+	// Some histories end before their last bake does.
+	for next := r.bakes.Next(); !next.IsZero(); next = r.bakes.Next() {
+		r.now = next
+		if err := r.verdicts(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // replayLine is any line of a replay file.
@@ -205,7 +214,7 @@ func (r *replay) change(l replayLine, at ops.Time) error {
 	if ch.StartedAt.IsZero() && ch.Status == "" {
 		ch.StartedAt, ch.Status = at, ops.ChangeStarted
 	}
-	r.changes[ch.ID] = ch
+	r.bakes.Change(at.Time, ch)
 	return r.step(engine.Change{Change: ch})
 }
 
@@ -213,30 +222,8 @@ func (r *replay) stage(l replayLine, at ops.Time) error {
 	if l.Stage < 1 || l.Stage > 10_000 {
 		return fmt.Errorf("a stage counts from 1 to 10000")
 	}
-	if l.State == "finished" {
-		r.startBake(l, at)
-	}
+	r.bakes.Stage(at.Time, l.ChangeID, l.Stage, l.State == "finished", l.Units, l.Replaces, l.Stores)
 	return r.step(engine.Stage{ChangeID: l.ChangeID, Stage: l.Stage, State: l.State, Units: l.Units, Replaces: l.Replaces, Stores: l.Stores, At: at})
-}
-
-// startBake watches what a finished stage reached, as long as the stage or its change says.
-func (r *replay) startBake(l replayLine, at ops.Time) {
-	ch := r.changes[l.ChangeID]
-	d, scope := ch.Bake, ops.Scope{Store: l.Stores}
-	if l.Stage <= len(ch.Stages) {
-		st := ch.Stages[l.Stage-1]
-		scope = scope.Union(st.Scope)
-		if st.Bake > 0 {
-			d = st.Bake
-		}
-	}
-	if d <= 0 {
-		return
-	}
-	r.bakes.Begin(bake.Bake{
-		ChangeID: l.ChangeID, Stage: l.Stage, Service: ch.Service, Scope: scope, Units: l.Units, Not: l.Replaces,
-		From: at.Time, To: at.Add(time.Duration(d)),
-	})
 }
 
 func (r *replay) alert(l replayLine, at ops.Time) error {

@@ -81,14 +81,6 @@ func (a *app) prometheus() http.Handler {
 	return mux
 }
 
-// missing is what keeps the server from taking traffic.
-func (a *app) missing() []string {
-	if err := a.store.Err(); err != nil {
-		return []string{err.Error()}
-	}
-	return nil
-}
-
 // reload reads the configuration again: catalog, scrape configs, rules and plans. A bad file leaves everything as it was.
 func (a *app) reload(context.Context) error {
 	a.mu.RLock()
@@ -116,6 +108,7 @@ func (a *app) reload(context.Context) error {
 	if err := a.fleet.Reload(&cfg.Catalog.Catalog); err != nil {
 		return err
 	}
+	a.voice.Reload(&cfg.Catalog.Catalog)
 	if err := a.plans.Reload(cfg.Plans); err != nil {
 		return err
 	}
