@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // TestMain lets the test binary be goc itself: a test that needs a process of its own starts it with GOC_TEST_AS_GOC=1.
@@ -23,7 +25,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"goc": main}) // scripts find it on their PATH
 }
 
 // gocCommand is `goc args…` in a process of its own.
