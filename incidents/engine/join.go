@@ -36,6 +36,7 @@ func (e *Engine) join(inc *incident, al *alert, s sight, t tie, now time.Time) {
 		e.reopen(inc, now, "", "reopened: "+clip(al.Summary(), 200)+" fires again")
 	}
 	al.Reason = t.reason
+	stores, services := len(inc.Scope.Store), len(inc.Scope.Service)
 	e.attach(inc, al, s, now)
 	e.event(inc, now, "alert_added", "system", "", fmt.Sprintf("took in %s: %s", clip(al.Summary(), 200), t.reason),
 		map[string]any{"alert": al.Name(), "fingerprint": al.Fingerprint, "reason": t.reason, "summary": clip(al.Summary(), 200)})
@@ -45,6 +46,8 @@ func (e *Engine) join(inc *incident, al *alert, s sight, t tie, now time.Time) {
 		e.lead(inc, al, s, now)
 	case t.strength == storm:
 		e.gather(inc, t.reason, now)
+	case len(inc.Scope.Store) > stores || len(inc.Scope.Service) > services:
+		e.takeOver(inc, now) // where it now is, it may explain what it did not before
 	}
 	e.judgeSeverity(inc, now, false)
 	inc.rankDue = true
@@ -112,14 +115,58 @@ func (e *Engine) lead(inc *incident, al *alert, s sight, now time.Time) {
 	inc.BaseTitle = clip(al.Summary(), MaxTitle)
 	inc.retitle()
 	e.findOnset(inc, al.StartsAt.Time, now)
+	e.takeOver(inc, now)
+}
+
+// takeOver merges the young incidents that the root of inc explains.
+func (e *Engine) takeOver(inc *incident, now time.Time) {
 	for _, other := range slices.Clone(e.active) {
-		if other == inc || other.Declared || now.Sub(other.DetectedAt.Time) > 3*e.cfg.Window || other.rootSight == inc.rootSight {
+		if other == inc || other.Declared || !inc.State.Active() || e.apart(inc, other) {
 			continue
 		}
 		if t, ok := e.rootTie(inc, other); ok {
 			e.merge(other, inc, now, "", t.reason)
 		}
 	}
+}
+
+// apart says whether two incidents began too long after one another to be one by resemblance.
+func (e *Engine) apart(a, b *incident) bool {
+	d := a.DetectedAt.Sub(b.DetectedAt.Time)
+	return max(d, -d) > e.cfg.Window
+}
+
+// sameCause is how probable the first suspect of two incidents must be to make them one.
+const sameCause = 0.7
+
+// joinByCause merges inc with an older incident of the same class that began at about the same time and has the same
+// first suspect: what the call graph and the places could not connect, its cause does.
+func (e *Engine) joinByCause(inc *incident, now time.Time) {
+	first, ok := likely(inc)
+	if !ok || inc.Declared {
+		return
+	}
+	for _, older := range e.active {
+		if older.number >= inc.number || older.Declared || older.rootSight.class() != inc.rootSight.class() || e.apart(older, inc) {
+			continue
+		}
+		if other, ok := likely(older); ok && other == first {
+			if d, below := older.below[inc.rootSight.service]; below && d > 0 {
+				older.Root, older.RootLabels, older.BaseTitle = inc.Root, inc.RootLabels, inc.BaseTitle
+				older.setRoot(inc.rootSight, e.graph)
+			}
+			e.merge(inc, older, now, "", "both have the same first suspect, "+first)
+			return
+		}
+	}
+}
+
+// likely is the first suspect of inc when it is probable enough to tell incidents apart by it.
+func likely(inc *incident) (string, bool) {
+	if len(inc.Suspects) == 0 || inc.Suspects[0].Probability < sameCause {
+		return "", false
+	}
+	return inc.Suspects[0].ChangeID, true
 }
 
 // gather merges the incidents of a storm into the oldest.

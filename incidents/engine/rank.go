@@ -16,9 +16,10 @@ const young = 10 * time.Minute
 
 // rankDue ranks the suspects of every incident whose turn it is.
 func (e *Engine) rankDue(now time.Time) {
-	for _, inc := range e.active {
-		if e.due(inc, now) {
+	for _, inc := range slices.Clone(e.active) {
+		if inc.State.Active() && e.due(inc, now) {
 			e.rank(inc, now)
+			e.joinByCause(inc, now)
 		}
 	}
 }

@@ -149,7 +149,7 @@ const ordersIndicator = "orders_per_min"
 // ordersLost is how many orders a minute come in now against before the onset, in the incident's stores where it names
 // some; 0 when nothing measures it or none are lost.
 func (e *Engine) ordersLost(inc *incident, now time.Time) float64 {
-	if !inc.RecoveredAt.IsZero() {
+	if c := inc.rootSight.class(); !inc.RecoveredAt.IsZero() || c == aboutOther || c == aboutDevices && len(inc.Scope.Store) == 0 {
 		return 0
 	}
 	sum := 0.0

@@ -43,6 +43,9 @@ func (e *Engine) sightOf(a ops.Alert) sight {
 	s := sight{service: l["service"], store: l["store"], city: l["city"], region: l["region"], network: l["network"],
 		kind: l["kind"], model: l["model"], firmware: l["firmware"], device: l["device"], unit: cmp.Or(l["unit"], l["pod"]),
 		name: a.Name(), job: l["job"], instance: l["instance"], start: a.StartsAt.Time}
+	if len(e.catalog.DeviceKinds) > 0 && !slices.ContainsFunc(e.catalog.DeviceKinds, func(k ops.DeviceKind) bool { return k.Name == s.kind }) {
+		s.kind = "" // many alerts say kind and mean something else
+	}
 	for _, k := range []string{"job", "app", "component"} {
 		if _, known := e.catalog.Service(l[k]); known && s.service == "" {
 			s.service = l[k]

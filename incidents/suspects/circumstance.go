@@ -90,7 +90,7 @@ func timeTerm(ch *ops.Change, k Case, moved time.Time, stage int, w Weights) ops
 		what = fmt.Sprintf("its stage %d started", stage)
 	}
 	text := what + " " + ops.Since(before) + " before the onset"
-	if before == 0 {
+	if before < time.Second {
 		text = what + " at the onset"
 	}
 	if weight > -0.3*w.Decay { // what is recent speaks for it, if only a little
@@ -166,7 +166,9 @@ func placeTerm(k Case, ch *ops.Change, w World) ops.Evidence {
 			continue
 		}
 		if i := slices.IndexFunc(a, func(v string) bool { return slices.Contains(b, v) }); i >= 0 {
-			shared = append(shared, key+" "+a[i])
+			if key != "city" && key != "region" || len(symptom.Store) == 0 { // a store says its city
+				shared = append(shared, key+" "+a[i])
+			}
 		} else {
 			differs = append(differs, key)
 		}

@@ -105,7 +105,7 @@ func show(indicator string, v float64) string {
 // comparisons makes one comparison for each pair and indicator in which both sides were seen.
 func comparisons(k Case, c *candidate, w World, now time.Time) []*comparison {
 	g := grouping{w: w, win: windowOf(k, c, now), x: c.exposure, pairs: map[string]*comparison{}}
-	if len(c.exposure.units) > 0 && c.Service != "" {
+	if len(c.exposure.units) > 0 && c.distance >= 0 {
 		for _, s := range w.Samples.OfService(c.Service) {
 			if s.Unit != "" {
 				g.take(s, s.Unit, c.exposure.units, "by "+cmp.Or(s.Caller, "all callers"))
@@ -129,10 +129,10 @@ func comparisons(k Case, c *candidate, w World, now time.Time) []*comparison {
 	return g.both()
 }
 
-// servicesOf lists the services whose stores tell: the change's own, and those that show the symptom.
+// servicesOf lists the services whose stores tell: those that show the symptom, and the change's own when they depend on it.
 func servicesOf(k Case, c *candidate) []string {
 	out := slices.Clone(k.Services)
-	if c.Service != "" && !slices.Contains(out, c.Service) {
+	if c.distance >= 0 && !slices.Contains(out, c.Service) {
 		out = append(out, c.Service)
 	}
 	return out

@@ -101,10 +101,12 @@ func consider(k Case, ch *ops.Change, w World, now time.Time) *candidate {
 	c.add(reach)
 	c.add(fitTerm(k, ch, w.Weights))
 	c.add(spatialTerm(k, c, w, now))
-	if !c.exposure.misses(k) {
+	if len(k.Services) > 0 && !c.exposure.misses(k) { // indicators of services say nothing of a dark store or failing devices
 		gapTerms(k, c, w, now)
 	}
-	silenceTerm(k, c, w, now)
+	if c.distance >= 0 {
+		silenceTerm(k, c, w, now)
+	}
 	return c
 }
 

@@ -45,7 +45,7 @@ func explainAway(cands []*candidate, w World) {
 		}
 		var by *candidate
 		for _, d := range cands {
-			if d != c && d.Service != "" && d.local >= 0.3 && w.Graph.Distance(c.Service, d.Service) > 0 && (by == nil || d.local > by.local) {
+			if d != c && d.Service != "" && d.local >= 0.5 && w.Graph.Distance(c.Service, d.Service) > 0 && (by == nil || d.local > by.local) {
 				by = d
 			}
 		}
