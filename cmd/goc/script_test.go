@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": scriptServe, "stop": scriptStop, "code": scriptCode, "keep": scriptKeep, "flip": scriptFlip,
+			"serve": scriptServe, "halt": scriptHalt, "code": scriptCode, "keep": scriptKeep, "flip": scriptFlip,
 			"received": scriptReceived, "post": scriptPost,
 		},
 	})
@@ -128,8 +128,8 @@ func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// stop ends the server as a service manager does.
-func scriptStop(ts *testscript.TestScript, _ bool, _ []string) {
+// halt ends the server as a service manager does.
+func scriptHalt(ts *testscript.TestScript, _ bool, _ []string) {
 	st := storyOf(ts)
 	ts.Check(st.server.Process.Signal(syscall.SIGTERM))
 	select {
