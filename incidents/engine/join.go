@@ -49,6 +49,9 @@ func (e *Engine) join(inc *incident, al *alert, s sight, t tie, now time.Time) {
 	case len(inc.Scope.Store) > stores || len(inc.Scope.Service) > services:
 		e.takeOver(inc, now) // where it now is, it may explain what it did not before
 	}
+	for inc.Merged != "" {
+		inc = e.incidents[inc.Merged]
+	}
 	e.judgeSeverity(inc, now, false)
 	inc.rankDue = true
 }
@@ -124,10 +127,24 @@ func (e *Engine) takeOver(inc *incident, now time.Time) {
 		if other == inc || other.Declared || !inc.State.Active() || e.apart(inc, other) {
 			continue
 		}
-		if t, ok := e.rootTie(inc, other); ok {
+		t, ok := e.rootTie(inc, other)
+		switch {
+		case !ok:
+		case other.number < inc.number: // people know the older one
+			other.adoptRoot(inc, e.graph)
+			e.merge(inc, other, now, "", t.reason)
+			e.takeOver(other, now)
+			return
+		default:
 			e.merge(other, inc, now, "", t.reason)
 		}
 	}
+}
+
+// adoptRoot lets what explains from explain inc.
+func (inc *incident) adoptRoot(from *incident, g *suspects.Graph) {
+	inc.Root, inc.RootLabels, inc.BaseTitle = from.Root, from.RootLabels, from.BaseTitle
+	inc.setRoot(from.rootSight, g)
 }
 
 // apart says whether two incidents began too long after one another to be one by resemblance.
@@ -152,8 +169,7 @@ func (e *Engine) joinByCause(inc *incident, now time.Time) {
 		}
 		if other, ok := likely(older); ok && other == first {
 			if d, below := older.below[inc.rootSight.service]; below && d > 0 {
-				older.Root, older.RootLabels, older.BaseTitle = inc.Root, inc.RootLabels, inc.BaseTitle
-				older.setRoot(inc.rootSight, e.graph)
+				older.adoptRoot(inc, e.graph)
 			}
 			e.merge(inc, older, now, "", "both have the same first suspect, "+first)
 			return

@@ -95,3 +95,17 @@ func (x exposure) misses(k Case) bool {
 	}
 	return true
 }
+
+// share is which part of the stores that o treated x treated as well; 1 where the two do not go by stores.
+func (x exposure) share(o exposure) float64 {
+	if len(x.stores) == 0 || len(o.stores) == 0 {
+		return 1
+	}
+	both := 0
+	for s := range o.stores {
+		if _, ok := x.stores[s]; ok {
+			both++
+		}
+	}
+	return float64(both) / float64(len(o.stores))
+}

@@ -43,7 +43,7 @@ func worstPair(pairs []*comparison, w Weights) (worst *comparison, strength, wei
 		if e <= 0 {
 			continue
 		}
-		s, bound := math.Tanh(e)*p.certainty(), w.GapLatency
+		s, bound := math.Tanh(e)*p.certainty()*p.consistent(), w.GapLatency
 		if p.outcome() {
 			bound = w.Gap
 		}
@@ -151,7 +151,7 @@ func (g *grouping) take(s *series.Series, name string, treated map[string]time.T
 	id := view + "/" + s.Indicator
 	p := g.pairs[id]
 	if p == nil {
-		p = &comparison{view: view, indicator: s.Indicator, direction: direction(g.w, s.Service, s.Indicator), who: map[string]bool{}, others: map[string]bool{}}
+		p = &comparison{view: view, indicator: s.Indicator, direction: direction(g.w, s.Service, s.Indicator), who: map[string]*sums{}, others: map[string]bool{}}
 		g.pairs[id], g.order = p, append(g.order, id)
 	}
 	ready, is := treated[name]
@@ -166,7 +166,10 @@ func (g *grouping) take(s *series.Series, name string, treated map[string]time.T
 		}
 		if points := s.Between(from, g.win.to); len(points) > 0 {
 			p.treated.add(points)
-			p.who[name] = true
+			if p.who[name] == nil {
+				p.who[name] = &sums{}
+			}
+			p.who[name].add(points)
 		}
 		if until := ready.Add(-settle); until.After(g.win.before) {
 			p.treatedBefore.add(s.Between(g.win.before, minTime(until, g.win.from)))

@@ -29,8 +29,11 @@ func spatialTerm(k Case, c *candidate, w World, _ time.Time) ops.Evidence {
 	a, b := float64(hit), float64(max(0, reached))
 	ratio := math.Log((a + 0.5) / (float64(affected) - a + 0.5) / ((b + 0.5) / (float64(others) - b + 0.5)))
 	weight := max(-w.Weights.Spatial, min(w.Weights.Spatial, ratio)) * float64(affected) / float64(affected+1)
-	if hit == 0 { // a change breaks what it reaches
+	switch {
+	case hit == 0: // a change breaks what it reaches
 		weight = -w.Weights.Spatial
+	case others == 0: // nothing to compare with
+		weight = 0
 	}
 	return ops.Evidence{Term: "spatial", Weight: weight,
 		Text: fmt.Sprintf("it reached %d of the %d affected %s and %d of the %d others", hit, affected, plural(affected, "store", "stores"), max(0, reached), others),
@@ -45,14 +48,14 @@ func explainAway(cands []*candidate, w World) {
 		}
 		var by *candidate
 		for _, d := range cands {
-			if d != c && d.Service != "" && d.local >= 0.5 && w.Graph.Distance(c.Service, d.Service) > 0 && (by == nil || d.local > by.local) {
+			if d != c && d.Service != "" && d.local >= 0.5 && d.exposure.share(c.exposure) > 0 && w.Graph.Distance(c.Service, d.Service) > 0 && (by == nil || d.local > by.local) {
 				by = d
 			}
 		}
 		if by == nil {
 			continue
 		}
-		weight := -w.Weights.ExplainedAway * by.local * c.evidence[c.gap].Weight
+		weight := -w.Weights.ExplainedAway * by.local * by.exposure.share(c.exposure) * c.evidence[c.gap].Weight
 		c.add(ops.Evidence{Term: "explained", Weight: weight,
 			Text: fmt.Sprintf("%s, which %s depends on, has the suspicious %s, which would make the same gap", by.Service, c.Service, by.ID),
 			Args: map[string]any{"service": by.Service, "caller": c.Service, "change_id": by.ID}})

@@ -46,7 +46,7 @@ type comparison struct {
 	indicator                                          string
 	direction                                          string
 	treated, untreated, treatedBefore, untreatedBefore sums
-	who                                                map[string]bool // treated units or stores that were seen
+	who                                                map[string]*sums // treated units or stores that were seen
 	others                                             map[string]bool
 }
 
@@ -80,6 +80,22 @@ func (c *comparison) excess() float64 {
 		e *= c.felt()
 	}
 	return e
+}
+
+// consistent is the share of the treated units or stores that are themselves worse than the untreated: a change that
+// treated two stores does not answer for what ails only one of them.
+func (c *comparison) consistent() float64 {
+	if c.direction == ops.GoodSteady || len(c.who) == 0 {
+		return 1
+	}
+	rest, quarter := level(c.indicator, c.direction, c.untreated.mean()), (level(c.indicator, c.direction, c.treated.mean())-level(c.indicator, c.direction, c.untreated.mean()))/4
+	worse := 0
+	for _, s := range c.who {
+		if level(c.indicator, c.direction, s.mean())-rest >= quarter {
+			worse++
+		}
+	}
+	return float64(worse) / float64(len(c.who))
 }
 
 // departure is, for an indicator with no good direction, how far the treated left their own course in its noise.
