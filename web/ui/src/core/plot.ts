@@ -52,6 +52,7 @@ export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
   ctx.save();
   ctx.font = style.font.replace(/^(\d+(?:\.\d+)?)px/, (_, n) => `${Math.round(Number(n) * devicePixelRatio)}px`);
   ctx.textBaseline = 'middle';
+  ctx.textAlign = 'left'; // the axes leave theirs behind
   for (const m of inView(marks, u)) {
     const x = Math.round(u.valToPos(millis(m.at) / 1000, 'x', true));
     const text = `${shapes[m.kind] ?? ''}${style.labelOf(m.kind, m.label, m.change_id)}`;

@@ -77,6 +77,7 @@ export const en = {
   'sit.wall': 'Wall',
   'sit.noServices': 'The catalog lists no services.',
   'sit.noStores': 'The catalog lists no stores, and no device has beaten.',
+  'sit.drills': 'Last drills',
   'sit.runs': 'Plans running',
 
   'impact.stores': '{n} stores',
@@ -120,7 +121,7 @@ export const en = {
   'act.all': 'All',
   'act.marks': 'Markers',
   'act.reload': 'Reload',
-  'act.release': 'Hold {s} s',
+  'act.release': '{s} s',
   'act.showAll': 'Show all',
 
   'notice.ackFailed': '{id} is not acknowledged after all: {why}',

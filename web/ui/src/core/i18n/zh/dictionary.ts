@@ -79,6 +79,7 @@ export const zh: Dictionary = {
   'sit.wall': '大屏',
   'sit.noServices': '目录里没有服务。',
   'sit.noStores': '目录里没有门店，也没有设备发来心跳。',
+  'sit.drills': '最近演练',
   'sit.runs': '执行中的预案',
 
   'impact.stores': '{n} 家门店',
@@ -122,7 +123,7 @@ export const zh: Dictionary = {
   'act.all': '全部',
   'act.marks': '标记',
   'act.reload': '刷新',
-  'act.release': '按住 {s} 秒',
+  'act.release': '{s} 秒',
   'act.showAll': '全部显示',
 
   'notice.ackFailed': '{id} 认领未成功，已恢复原状：{why}',
