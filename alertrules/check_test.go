@@ -112,6 +112,7 @@ func running(t *testing.T, dir string, o alertrules.Options) *alertrules.Service
 	}
 	s, err := alertrules.New(t.Context(), o)
 	if err != nil {
+		db.Close()
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())

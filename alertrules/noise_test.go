@@ -20,10 +20,16 @@ import (
 // counted over the last 8 seconds, as in the demo world.
 type crowd struct {
 	rng      *rand.Rand
-	services map[string]float64 // share of calls that fail when all is well
+	services []shopService
 	stores   int
 	broken   func(service, store string) (failing float64, slow time.Duration)
 	calls    map[string]*[8]call // of the last 8 seconds, by service/store
+}
+
+// shopService is a service and the share of its calls that fail when all is well.
+type shopService struct {
+	name  string
+	fails float64
 }
 
 type call struct{ n, failed, seconds float64 }
@@ -37,7 +43,8 @@ func (c *crowd) second(t testing.TB, db *store, now time.Time) {
 			t.Error(err)
 		}
 	}
-	for service, chance := range c.services {
+	for _, sv := range c.services {
+		service, chance := sv.name, sv.fails
 		for i := range c.stores {
 			store := fmt.Sprintf("SH-%03d", i+1)
 			window := c.window(service + store)
@@ -98,7 +105,7 @@ func TestChanceRaisesNoAlertAndAFaultDoesWithinEightSeconds(t *testing.T) {
 		onset := time.Now()
 		c := &crowd{
 			rng: rand.New(rand.NewPCG(1, 2)), stores: 10, calls: map[string]*[8]call{},
-			services: map[string]float64{"pricing": 0.0005, "gateway": 0.006},
+			services: []shopService{{"pricing", 0.0005}, {"gateway", 0.006}},
 			broken:   func(string, string) (float64, time.Duration) { return 0, 0 },
 		}
 		run := func(d time.Duration) {
