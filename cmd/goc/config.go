@@ -94,13 +94,21 @@ func (c *config) resolvePaths() {
 	for i, f := range c.AlertRules.Files {
 		c.AlertRules.Files[i] = c.path(f)
 	}
-	if c.Data != "" {
-		c.Data = c.path(c.Data)
+	for _, p := range []*string{
+		&c.Data, &c.Auth.TokensFile, &c.Hooks.GitHub.SecretFile, &c.Hooks.GitLab.SecretFile, &c.Hooks.PagerDuty.SecretFile,
+		&c.ChatOps.Slack.TokenFile, &c.ChatOps.Slack.SigningSecretFile, &c.ChatOps.DingTalk.URLFile, &c.ChatOps.DingTalk.SecretFile,
+		&c.ChatOps.Feishu.URLFile, &c.ChatOps.Feishu.SecretFile, &c.Metrics.RemoteAuth.BearerTokenFile, &c.Metrics.RemoteAuth.PasswordFile,
+	} {
+		*p = c.path(*p)
+	}
+	for i := range c.ChatOps.Webhooks {
+		c.ChatOps.Webhooks[i].SecretFile = c.path(c.ChatOps.Webhooks[i].SecretFile)
 	}
 }
 
+// path resolves a path of the file; "" stays "".
 func (c *config) path(p string) string {
-	if filepath.IsAbs(p) {
+	if p == "" || filepath.IsAbs(p) {
 		return p
 	}
 	return filepath.Join(c.dir, p)
