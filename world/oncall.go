@@ -72,7 +72,7 @@ func (p *person) act(ctx context.Context, in ops.Incident, now time.Time) {
 		p.judge(ctx, in, path)
 	case 3:
 		p.plan(ctx, in)
-		k.next = now.Add(30 * time.Second)
+		k.next = now.Add(time.Minute)
 	default: // the plan did not help: it was something else
 		p.reject(ctx, in, path)
 		k.step = 1
