@@ -1,6 +1,7 @@
 package suspects
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type Departure struct {
 }
 
 // Onset finds when the symptom of the services began: the earliest lasting departure among their series that was still
-// there when the alert came. Series whose departure is much smaller than the greatest one do not count. False when no
+// there when the alert came. Only the indicator that departed most counts, and of its series those that departed about as far. False when no
 // series departed, or none was seen for long enough.
 func Onset(b *series.Buffer, services, stores []string, alert time.Time, direction func(service, indicator string) string) (Departure, bool) {
 	var all []Departure
@@ -38,13 +39,10 @@ func Onset(b *series.Buffer, services, stores []string, alert time.Time, directi
 	if len(all) == 0 {
 		return Departure{}, false
 	}
-	greatest := 0.0
-	for _, d := range all {
-		greatest = max(greatest, d.Size)
-	}
+	greatest := slices.MaxFunc(all, func(a, b Departure) int { return cmp.Compare(a.Size, b.Size) })
 	var first Departure
 	for _, d := range all {
-		if d.Size >= greatest/3 && (first.At.IsZero() || d.At.Before(first.At)) {
+		if d.Size >= greatest.Size/3 && d.Key.Indicator == greatest.Key.Indicator && (first.At.IsZero() || d.At.Before(first.At)) {
 			first = d
 		}
 	}
