@@ -43,11 +43,14 @@ const colours: Record<string, string> = {
 };
 const ROWS = 3;
 
+/** What is told where there is no room for all: the onset, what was done, what fired, and then the changes. */
+const priority = ['onset', 'plan', 'alert', 'change'];
+
 /** Draws a line and a flag a mark, the flags in up to three rows so that they do not lie on each other. */
 export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
   const { ctx } = u;
   const { left, top, width, height } = u.bbox;
-  const ends = new Array<number>(ROWS).fill(-Infinity);
+  const taken: [number, number][][] = Array.from({ length: ROWS }, () => []);
   const line = style.rem;
   ctx.save();
   ctx.font = style.font.replace(/^(\d+(?:\.\d+)?)px/, (_, n) => `${Math.round(Number(n) * devicePixelRatio)}px`);
@@ -58,9 +61,10 @@ export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
     const text = `${shapes[m.kind] ?? ''}${style.labelOf(m.kind, m.label, m.change_id)}`;
     const w = ctx.measureText(text).width;
     const start = Math.max(left, Math.min(x - line * 0.4, left + width - w));
-    const row = ends.findIndex((e) => e < start);
+    const end = start + w + line * 0.5;
+    const row = taken.findIndex((spans) => spans.every(([a, b]) => end <= a || start >= b));
     ctx.strokeStyle = ctx.fillStyle = style.colour(colours[m.kind] ?? '--dim');
-    ctx.lineWidth = m.kind === 'onset' ? 2 * devicePixelRatio : devicePixelRatio;
+    ctx.lineWidth = (m.kind === 'onset' ? 2 : 1) * devicePixelRatio;
     ctx.setLineDash(m.kind === 'onset' ? [] : [4 * devicePixelRatio, 3 * devicePixelRatio]);
     const y = row < 0 ? top : top - line * (ROWS - row) + line * 0.5;
     ctx.beginPath();
@@ -69,17 +73,18 @@ export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
     ctx.stroke();
     if (row < 0) continue;
     ctx.fillText(text, start, y);
-    ends[row] = start + w + line * 0.5;
+    taken[row]!.push([start, end]);
   }
   ctx.restore();
 }
 
 function inView(marks: Mark[], u: uPlot): Mark[] {
   const { min, max } = u.scales.x!;
+  const rank = (m: Mark) => (priority.includes(m.kind) ? priority.indexOf(m.kind) : priority.length);
   return marks
     .filter((m) => {
       const s = millis(m.at) / 1000;
       return s >= (min ?? 0) && s <= (max ?? 0);
     })
-    .sort((a, b) => millis(a.at) - millis(b.at));
+    .sort((a, b) => rank(a) - rank(b) || millis(a.at) - millis(b.at));
 }

@@ -69,7 +69,8 @@ function distance(a: Args, text: string): string {
   if (Array.isArray(a.shared)) {
     const parts = a.shared.slice(0, 3).map((s) => {
       const [key = '', ...rest] = String(s).split(' ');
-      return `${word('scope', key)} ${rest.join(' ')}`;
+      const name = rest.join(' ');
+      return `${word('scope', key)} ${key === 'kind' ? word('kind', name) : name}`;
     });
     return `它涉及症状所指的${parts.join('、')}`;
   }
