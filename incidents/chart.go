@@ -138,9 +138,11 @@ func (s *Service) Headline(ctx context.Context) (ops.Chart, error) {
 	changes := s.engine.ChangesSince(from, maxMarks)
 	s.mu.Unlock()
 	marks := marksOf(changes, from, to)
-	return ops.Chart{Title: indicator, Indicator: indicator, Unit: unitOf(indicator), From: ops.At(from), To: ops.At(to),
+	return ops.Chart{
+		Title: indicator, Indicator: indicator, Unit: unitOf(indicator), From: ops.At(from), To: ops.At(to),
 		Series: []ops.Series{fold("all", indicator, s.lines(ctx, indicator, services, from, to), from, to)},
-		Marks:  marks[max(0, len(marks)-maxMarks):]}, nil
+		Marks:  marks[max(0, len(marks)-maxMarks):],
+	}, nil
 }
 
 func (s *Service) headlineIndicator() string {

@@ -40,8 +40,10 @@ type model struct {
 }
 
 func newModel(t *rapid.T) *model {
-	m := &model{t: t, now: midnight, firing: map[string]time.Time{}, rows: map[[2]string]string{}, told: map[string]int{}, legs: map[string][3]float64{},
-		cfg: engine.Config{RecoverHold: 20 * time.Second, ResolveAfter: 2 * time.Minute, RefireAfter: time.Minute, ReopenWithin: time.Minute, MaxListed: 3}}
+	m := &model{
+		t: t, now: midnight, firing: map[string]time.Time{}, rows: map[[2]string]string{}, told: map[string]int{}, legs: map[string][3]float64{},
+		cfg: engine.Config{RecoverHold: 20 * time.Second, ResolveAfter: 2 * time.Minute, RefireAfter: time.Minute, ReopenWithin: time.Minute, MaxListed: 3},
+	}
 	m.e, m.twin = engine.New(m.cfg, chain(), engine.Hooks{}), engine.New(m.cfg, chain(), engine.Hooks{})
 	return m
 }

@@ -290,8 +290,10 @@ func (s *scenario) alert(status string, a map[string]string) {
 }
 
 func (s *scenario) change(id string, a map[string]string) {
-	c := ops.Change{ID: id, Kind: ops.ChangeKind(a["kind"]), Title: a["title"], Service: a["service"], Risk: a["risk"], Status: ops.ChangeStarted,
-		Scope: ops.Scope{Store: list(a["store"]), City: list(a["city"]), Kind: list(a["device"])}, CreatedAt: ops.At(s.now)}
+	c := ops.Change{
+		ID: id, Kind: ops.ChangeKind(a["kind"]), Title: a["title"], Service: a["service"], Risk: a["risk"], Status: ops.ChangeStarted,
+		Scope: ops.Scope{Store: list(a["store"]), City: list(a["city"]), Kind: list(a["device"])}, CreatedAt: ops.At(s.now),
+	}
 	if a["status"] != "" {
 		c.Status = ops.ChangeStatus(a["status"])
 	}

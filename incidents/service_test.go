@@ -253,8 +253,10 @@ func TestListsPageFromTheNewest(t *testing.T) {
 func TestTheChartPartsTheAffectedFromTheOthersAndTheReportTellsTheStory(t *testing.T) {
 	r := newRoom(t)
 	ctx := t.Context()
-	r.ObserveChange(ops.Change{ID: "CHG-1", Kind: ops.KindRelease, Service: "pay", Title: "pay 2 | <b>", Status: ops.ChangeStarted, CreatedAt: ops.At(midnight),
-		Stages: []ops.Stage{{Scope: ops.Scope{Store: []string{"S-1"}}, StartedAt: ops.At(midnight), FinishedAt: ops.At(midnight.Add(5 * time.Second))}}})
+	r.ObserveChange(ops.Change{
+		ID: "CHG-1", Kind: ops.KindRelease, Service: "pay", Title: "pay 2 | <b>", Status: ops.ChangeStarted, CreatedAt: ops.At(midnight),
+		Stages: []ops.Stage{{Scope: ops.Scope{Store: []string{"S-1"}}, StartedAt: ops.At(midnight), FinishedAt: ops.At(midnight.Add(5 * time.Second))}},
+	})
 	for at := midnight.Add(-10 * time.Minute); !at.After(midnight.Add(40 * time.Second)); at = at.Add(5 * time.Second) {
 		for _, store := range []string{"S-1", "S-2", "S-3"} {
 			v := 0.99

@@ -15,8 +15,8 @@ import (
 
 // gocClient speaks to GOC's public API as any CI, device or person would.
 type gocClient struct {
-	base, token, actor string
-	http               *http.Client
+	base, token string
+	http        *http.Client
 }
 
 func newClient(base, token string) *gocClient {

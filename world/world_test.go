@@ -83,8 +83,8 @@ func TestTheSameSeedBreaksTheSame(t *testing.T) {
 		}
 		return sb.String()
 	}
-	if draw(7) != draw(7) {
-		t.Error("one seed gave two histories")
+	if first, again := draw(7), draw(7); first != again {
+		t.Errorf("one seed gave two histories: %s and %s", first, again)
 	}
 	if draw(7) == draw(8) {
 		t.Error("two seeds gave one history")

@@ -226,8 +226,17 @@ func (a *app) run(ctx context.Context, ln net.Listener) error {
 		name string
 		run  func(context.Context) error
 	}{
-		{"incidents", a.incidents.Run}, {"changes", a.changes.Run}, {"plans", a.plans.Run}, {"drills", a.drills.Run}, {"fleet", a.fleet.Run},
-		{"metrics", a.metrics.Run}, {"rules", a.rules.Run}, {"chat", a.chat.Run}, {"outbox", a.deliver}, {"live feed", a.web.Run}, {"reload", a.reloadOnHangup},
+		{"incidents", a.incidents.Run},
+		{"changes", a.changes.Run},
+		{"plans", a.plans.Run},
+		{"drills", a.drills.Run},
+		{"fleet", a.fleet.Run},
+		{"metrics", a.metrics.Run},
+		{"rules", a.rules.Run},
+		{"chat", a.chat.Run},
+		{"outbox", a.deliver},
+		{"live feed", a.web.Run},
+		{"reload", a.reloadOnHangup},
 		{"server", func(ctx context.Context) error { return a.web.Serve(ctx, ln) }},
 	}
 	for _, l := range loops {

@@ -60,8 +60,10 @@ func (a *app) handlers() map[string]func(context.Context, ops.Effect) error {
 // mounts are the handlers that other rooms bring to the server.
 func (a *app) mounts() []web.Mount {
 	out := []web.Mount{
-		{Pattern: "/prometheus/", Roles: []ops.Role{ops.Viewer, ops.Responder, ops.Commander}, Summary: "Prometheus' HTTP API over the embedded metrics",
-			Handler: http.StripPrefix("/prometheus", a.prometheus())},
+		{
+			Pattern: "/prometheus/", Roles: []ops.Role{ops.Viewer, ops.Responder, ops.Commander}, Summary: "Prometheus' HTTP API over the embedded metrics",
+			Handler: http.StripPrefix("/prometheus", a.prometheus()),
+		},
 	}
 	for _, m := range a.intake.Mounts() {
 		out = append(out, web.Mount(m))

@@ -100,8 +100,10 @@ func TestDecodeNamesThePlaceOfABrokenBody(t *testing.T) {
 
 // FuzzDecode holds the decoder against encoding/json: what that reads as an array of heartbeats, we read alike.
 func FuzzDecode(f *testing.F) {
-	for _, s := range []string{`[{"store":"s","device":"d","at":1795161600,"battery":0.5,"note":"\u00e9\ud83d\ude00\n"}]`, "{}\n{}", `[null,1,"x",[{}],{"a":{}}]`,
-		`{"store":"\ud83d"}`, `[{"at":"2026-11-20T08:00:00.123Z"},{"at":null,"battery":1e-3}]`, "[", "{", `"`, `{"store":"a\`} {
+	for _, s := range []string{
+		`[{"store":"s","device":"d","at":1795161600,"battery":0.5,"note":"\u00e9\ud83d\ude00\n"}]`, "{}\n{}", `[null,1,"x",[{}],{"a":{}}]`,
+		`{"store":"\ud83d"}`, `[{"at":"2026-11-20T08:00:00.123Z"},{"at":null,"battery":1e-3}]`, "[", "{", `"`, `{"store":"a\`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

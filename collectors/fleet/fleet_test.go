@@ -268,10 +268,15 @@ func TestABadBeatIsRefusedAloneWithItsReason(t *testing.T) {
 	battery := 85.0
 	beats := []ops.Heartbeat{
 		pos("SH-001", 1),
-		{Device: "x"}, {Store: "SH-001"}, {Store: "a/b", Device: "x"}, {Store: "SH-001", Device: "x\n"},
-		{Store: "SH-001", Device: "x", Status: "dead"}, {Store: "SH-001", Device: "x", Battery: &battery},
+		{Device: "x"},
+		{Store: "SH-001"},
+		{Store: "a/b", Device: "x"},
+		{Store: "SH-001", Device: "x\n"},
+		{Store: "SH-001", Device: "x", Status: "dead"},
+		{Store: "SH-001", Device: "x", Battery: &battery},
 		{Store: "SH-001", Device: "x", At: ops.At(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))},
-		{Store: "SH-001", Device: "x", Kind: string(make([]byte, 65))}, {Store: "SH-001", Device: "x", Note: string(make([]byte, 257))},
+		{Store: "SH-001", Device: "x", Kind: string(make([]byte, 65))},
+		{Store: "SH-001", Device: "x", Note: string(make([]byte, 257))},
 		pos("SH-001", 2), pos("SH-001", 3), pos("SH-001", 4),
 	}
 	want := map[int]string{1: badStore, 2: badDevice, 3: badStore, 4: badDevice, 5: badStatus, 6: badBattery, 7: badAt, 8: badFact, 9: badNote, 12: fullDevices}

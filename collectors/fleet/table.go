@@ -89,7 +89,6 @@ type site struct {
 	flip   int64 // when its hours change next, 0 never
 	rows   []int32
 	mixed  bool // rows are not in the order of names
-	offset int  // on the wall
 	stale  bool // some row's last-seen is newer than on disk
 	tally
 }

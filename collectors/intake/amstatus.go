@@ -27,7 +27,8 @@ func (s *Service) amStatus(w http.ResponseWriter, _ *http.Request) {
 	}{
 		cluster{Name: "goc", Status: "disabled", Peers: []string{}},
 		map[string]string{"version": alertmanagerVersion, "revision": "goc", "branch": "goc", "buildUser": "goc", "buildDate": "", "goVersion": runtime.Version()},
-		config{amConfig}, ops.At(s.started),
+		config{amConfig},
+		ops.At(s.started),
 	})
 }
 

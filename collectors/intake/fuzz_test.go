@@ -58,8 +58,10 @@ func FuzzSilence(f *testing.F) {
 
 // FuzzFormats reads a body in every alert format: none may panic, and what it makes must be an alert or be refused.
 func FuzzFormats(f *testing.F) {
-	for _, s := range []string{`{"alerts":[{"labels":{"a":"b"},"status":"resolved"}]}`, `{"title":"x","tags":"a:b,c","priority":4}`, `{"Message":"{\"AlarmName\":\"x\"}"}`,
-		`{"id":1,"message":"m","project":{"slug":"s"},"event":{"tags":[["a","b"],[1]],"timestamp":1.5}}`, `[{"labels":{"a":1}}]`, `{"data":{"event":{"title":"t"}},"action":"resolved"}`} {
+	for _, s := range []string{
+		`{"alerts":[{"labels":{"a":"b"},"status":"resolved"}]}`, `{"title":"x","tags":"a:b,c","priority":4}`, `{"Message":"{\"AlarmName\":\"x\"}"}`,
+		`{"id":1,"message":"m","project":{"slug":"s"},"event":{"tags":[["a","b"],[1]],"timestamp":1.5}}`, `[{"labels":{"a":1}}]`, `{"data":{"event":{"title":"t"}},"action":"resolved"}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -47,8 +47,11 @@ func TestWhatARealAlertSaysOfItsScopeIsKept(t *testing.T) {
 		summary          string
 		starts           ops.Time
 	}{
-		{"sentry", "server_overload", map[string]string{"alertname": "Order submission failed", "service": "frontend-app", "severity": "error", "environment": "production", "sentry_issue": "4616132098"},
-			"Order submission failed: Server responded with 503 Service Unavailable - System under heavy load", ops.At(time.UnixMilli(1709991385873))},
+		{
+			"sentry", "server_overload",
+			map[string]string{"alertname": "Order submission failed", "service": "frontend-app", "severity": "error", "environment": "production", "sentry_issue": "4616132098"},
+			"Order submission failed: Server responded with 503 Service Unavailable - System under heavy load", ops.At(time.UnixMilli(1709991385873)),
+		},
 		{"datadog", "low_disk_space", map[string]string{"alertname": "Low Disk Space", "environment": "production", "team": "database", "severity": "P4", "monitor_id": "1234567891"}, "Disk space is below 20% on {{host.name}}.", ops.At(start)},
 		{"cloudwatch", "high_error_rate", map[string]string{"alertname": "APIErrorRate", "namespace": "AWS/ApiGateway", "metric": "5XXError", "severity": "P1"}, "API error rate exceeds 5% threshold", ops.At(start)},
 		{"grafana", "HighMemoryConsumption", map[string]string{"alertname": "High Memory Usage", "severity": "warning", "monitor": "memory"}, "Memory Usage High on {{ host.name }}", ops.At(start)},
@@ -285,12 +288,16 @@ func TestARealDeploymentBecomesTheChangeThatItIs(t *testing.T) {
 	f.send("POST", "/hooks/gitlab", string(read(t, realworld(t, "webhooks", "gitlab", "deployment.json"))))
 	f.send("POST", "/hooks/github", string(read(t, realworld(t, "webhooks", "github", "deployment", "payload.json"))), "X-GitHub-Event", "deployment")
 	want := []ops.Change{
-		{ID: "CHG-1", Kind: ops.KindRelease, Title: "Deploy test-deployment-webhooks 1.0.0 to staging", Status: ops.ChangeFinished, Service: "test-deployment-webhooks", Version: "1.0.0", Environment: "staging", Author: "user1", Source: "gitlab",
+		{
+			ID: "CHG-1", Kind: ops.KindRelease, Title: "Deploy test-deployment-webhooks 1.0.0 to staging", Status: ops.ChangeFinished, Service: "test-deployment-webhooks", Version: "1.0.0", Environment: "staging", Author: "user1", Source: "gitlab",
 			Links:  []ops.Link{{Title: "job", URL: "http://10.126.0.2:3000/root/test-deployment-webhooks/-/jobs/796"}},
-			Labels: map[string]string{"external_id": "root/test-deployment-webhooks deployment 15", "repository": "root/test-deployment-webhooks", "sha": "279484c0"}},
-		{ID: "CHG-2", Kind: ops.KindRelease, Title: "Deploy Hello-World master to production", Status: ops.ChangePlanned, Service: "Hello-World", Version: "master", Environment: "production", Author: "Codertocat", Source: "github",
+			Labels: map[string]string{"external_id": "root/test-deployment-webhooks deployment 15", "repository": "root/test-deployment-webhooks", "sha": "279484c0"},
+		},
+		{
+			ID: "CHG-2", Kind: ops.KindRelease, Title: "Deploy Hello-World master to production", Status: ops.ChangePlanned, Service: "Hello-World", Version: "master", Environment: "production", Author: "Codertocat", Source: "github",
 			Links:  []ops.Link{{Title: "repository", URL: "https://github.com/Codertocat/Hello-World"}},
-			Labels: map[string]string{"external_id": "Codertocat/Hello-World deployment 145988746", "repository": "Codertocat/Hello-World", "sha": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"}},
+			Labels: map[string]string{"external_id": "Codertocat/Hello-World deployment 145988746", "repository": "Codertocat/Hello-World", "sha": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"},
+		},
 	}
 	if diff := cmp.Diff(want, f.changes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -37,8 +37,13 @@ func (c Config) WithDefaults() Config {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&c.Window, 5 * time.Minute}, {&c.ResolveTimeout, 5 * time.Minute}, {&c.RecoverHold, time.Minute}, {&c.ResolveAfter, 30 * time.Minute},
-		{&c.ReopenWithin, 10 * time.Minute}, {&c.RefireAfter, 15 * time.Minute}, {&c.LowerAfter, 5 * time.Minute},
+		{&c.Window, 5 * time.Minute},
+		{&c.ResolveTimeout, 5 * time.Minute},
+		{&c.RecoverHold, time.Minute},
+		{&c.ResolveAfter, 30 * time.Minute},
+		{&c.ReopenWithin, 10 * time.Minute},
+		{&c.RefireAfter, 15 * time.Minute},
+		{&c.LowerAfter, 5 * time.Minute},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value

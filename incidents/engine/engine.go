@@ -57,9 +57,11 @@ func New(cfg Config, cat *ops.Catalog, hooks Hooks) *Engine {
 		_ = cat.Index() // an empty catalog has no doubles
 	}
 	cfg = cfg.WithDefaults()
-	e := &Engine{cfg: cfg, hooks: hooks, catalog: cat, graph: suspects.NewGraph(cat.Calls()), good: map[[2]string]string{},
+	e := &Engine{
+		cfg: cfg, hooks: hooks, catalog: cat, graph: suspects.NewGraph(cat.Calls()), good: map[[2]string]string{},
 		samples: series.New(0, 0, 0), changes: suspects.NewIndex(), priors: suspects.Priors{},
-		incidents: map[string]*incident{}, alerts: map[string]*alert{}, silences: map[string]*silence{}, nextID: 1}
+		incidents: map[string]*incident{}, alerts: map[string]*alert{}, silences: map[string]*silence{}, nextID: 1,
+	}
 	for _, s := range cat.Services {
 		for _, i := range s.Indicators {
 			e.good[[2]string{s.Name, i.Name}] = i.Direction()

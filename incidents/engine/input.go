@@ -139,8 +139,10 @@ func (o Outputs) Rows() []any {
 			continue
 		}
 		inc := now[ev.Subject]
-		rows = append(rows, IncidentRow{At: ev.At, Kind: "incident", Event: ev.Name, Incident: ev.Subject, Title: inc.Title, Severity: inc.Severity,
-			State: inc.State, Scope: inc.Scope, OnsetAt: inc.OnsetAt, Clock: inc.Clock, Text: textOf(ev)})
+		rows = append(rows, IncidentRow{
+			At: ev.At, Kind: "incident", Event: ev.Name, Incident: ev.Subject, Title: inc.Title, Severity: inc.Severity,
+			State: inc.State, Scope: inc.Scope, OnsetAt: inc.OnsetAt, Clock: inc.Clock, Text: textOf(ev),
+		})
 	}
 	for _, r := range o.Ranked {
 		rows = append(rows, r)

@@ -55,8 +55,10 @@ func (e *Engine) rank(inc *incident, now time.Time) {
 	inc.rankDue, inc.rankedAt = false, now
 	k := e.caseOf(inc)
 	found := e.candidates(k)
-	r := suspects.Rank(k, found, suspects.World{Graph: e.graph, Samples: e.samples, Catalog: e.catalog, Priors: e.priors,
-		Weights: e.cfg.Weights, Direction: e.Direction}, now)
+	r := suspects.Rank(k, found, suspects.World{
+		Graph: e.graph, Samples: e.samples, Catalog: e.catalog, Priors: e.priors,
+		Weights: e.cfg.Weights, Direction: e.Direction,
+	}, now)
 	before := ""
 	if len(inc.Suspects) > 0 {
 		before = inc.Suspects[0].ChangeID
@@ -119,8 +121,10 @@ func (e *Engine) fillPlans(inc *incident) {
 
 // caseOf is inc as the ranking sees it.
 func (e *Engine) caseOf(inc *incident) suspects.Case {
-	k := suspects.Case{Onset: inc.OnsetAt.Time, OnsetBy: time.Duration(inc.OnsetBy), Services: inc.services(), Stores: inc.Scope.Store,
-		Place: inc.Scope, Rejected: map[string]bool{}, Confirmed: inc.Confirmed}
+	k := suspects.Case{
+		Onset: inc.OnsetAt.Time, OnsetBy: time.Duration(inc.OnsetBy), Services: inc.services(), Stores: inc.Scope.Store,
+		Place: inc.Scope, Rejected: map[string]bool{}, Confirmed: inc.Confirmed,
+	}
 	if inc.rootSight.class() != aboutService {
 		k.Services = nil // what fails in a dark store is its symptom, not its cause
 	}

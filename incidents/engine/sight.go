@@ -40,9 +40,11 @@ func (s sight) class() string {
 // come from the catalog.
 func (e *Engine) sightOf(a ops.Alert) sight {
 	l := a.Labels
-	s := sight{service: l["service"], store: l["store"], city: l["city"], region: l["region"], network: l["network"],
+	s := sight{
+		service: l["service"], store: l["store"], city: l["city"], region: l["region"], network: l["network"],
 		kind: l["kind"], model: l["model"], firmware: l["firmware"], device: l["device"], unit: cmp.Or(l["unit"], l["pod"]),
-		name: a.Name(), job: l["job"], instance: l["instance"], start: a.StartsAt.Time}
+		name: a.Name(), job: l["job"], instance: l["instance"], start: a.StartsAt.Time,
+	}
 	if len(e.catalog.DeviceKinds) > 0 && !slices.ContainsFunc(e.catalog.DeviceKinds, func(k ops.DeviceKind) bool { return k.Name == s.kind }) {
 		s.kind = "" // many alerts say kind and mean something else
 	}
@@ -57,8 +59,10 @@ func (e *Engine) sightOf(a ops.Alert) sight {
 // scope is the sight in the words of ops.Scope.
 func (s sight) scope() ops.Scope {
 	var out ops.Scope
-	for k, v := range map[string]string{"service": s.service, "store": s.store, "city": s.city, "region": s.region, "kind": s.kind,
-		"model": s.model, "firmware": s.firmware, "device": s.device, "unit": s.unit} {
+	for k, v := range map[string]string{
+		"service": s.service, "store": s.store, "city": s.city, "region": s.region, "kind": s.kind,
+		"model": s.model, "firmware": s.firmware, "device": s.device, "unit": s.unit,
+	} {
 		if v != "" && len(v) <= ops.MaxNameLength {
 			*out.Key(k) = []string{v}
 		}
@@ -74,8 +78,10 @@ func sightOfScope(s ops.Scope, start time.Time) sight {
 		}
 		return v[0]
 	}
-	return sight{service: first(s.Service), store: first(s.Store), city: first(s.City), region: first(s.Region), kind: first(s.Kind),
-		model: first(s.Model), firmware: first(s.Firmware), device: first(s.Device), unit: first(s.Unit), start: start}
+	return sight{
+		service: first(s.Service), store: first(s.Store), city: first(s.City), region: first(s.Region), kind: first(s.Kind),
+		model: first(s.Model), firmware: first(s.Firmware), device: first(s.Device), unit: first(s.Unit), start: start,
+	}
 }
 
 // where is the place of s with what the catalog knows of its store.

@@ -31,8 +31,10 @@ func priorTerm(ch *ops.Change, w World) ops.Evidence {
 		weight += 0.5 * math.Log(float64(n.Confirmed+1)/float64(n.Rejected+1))
 		text += fmt.Sprintf("; people confirmed %d of the %d that they judged", n.Confirmed, judged)
 	}
-	return ops.Evidence{Term: "prior", Weight: weight, Text: text,
-		Args: map[string]any{"kind": ch.Kind, "risk": risk, "confirmed": n.Confirmed, "judged": n.Confirmed + n.Rejected}}
+	return ops.Evidence{
+		Term: "prior", Weight: weight, Text: text,
+		Args: map[string]any{"kind": ch.Kind, "risk": risk, "confirmed": n.Confirmed, "judged": n.Confirmed + n.Rejected},
+	}
 }
 
 func word(k ops.ChangeKind) string { return strings.ReplaceAll(string(k), "_", " ") }
@@ -53,8 +55,10 @@ func conductTerm(ch *ops.Change, w Weights) ops.Evidence {
 			bake = time.Duration(ch.Bake)
 		}
 		if bake > 0 && !st.StartedAt.IsZero() && !before.FinishedAt.IsZero() && st.StartedAt.Before(before.FinishedAt.Add(bake)) {
-			return ops.Evidence{Term: "conduct", Weight: w.SkippedBake, Text: fmt.Sprintf("stage %d began before stage %d had baked for %s", i+1, i, ops.Duration(bake)),
-				Args: map[string]any{"stage": i + 1, "bake_s": bake.Seconds()}}
+			return ops.Evidence{
+				Term: "conduct", Weight: w.SkippedBake, Text: fmt.Sprintf("stage %d began before stage %d had baked for %s", i+1, i, ops.Duration(bake)),
+				Args: map[string]any{"stage": i + 1, "bake_s": bake.Seconds()},
+			}
 		}
 	}
 	return ops.Evidence{}

@@ -79,16 +79,20 @@ func sufferTerm(pairs []*comparison, w Weights) ops.Evidence {
 		return ops.Evidence{}
 	}
 	before, after := worst.untreatedBefore.mean(), worst.untreated.mean()
-	return ops.Evidence{Term: "untreated", Weight: -w.Suffer * math.Tanh(worst.suffering()),
+	return ops.Evidence{
+		Term: "untreated", Weight: -w.Suffer * math.Tanh(worst.suffering()),
 		Text: fmt.Sprintf("%s %s also got worse where it did not go: from %s to %s", worst.indicator, worst.view, show(worst.indicator, before), show(worst.indicator, after)),
-		Args: map[string]any{"indicator": worst.indicator, "view": worst.view, "before": before, "after": after}}
+		Args: map[string]any{"indicator": worst.indicator, "view": worst.view, "before": before, "after": after},
+	}
 }
 
 func (p *comparison) evidence(weight float64) ops.Evidence {
 	t, u := p.treated.mean(), p.untreated.mean()
-	return ops.Evidence{Term: "gap", Weight: weight,
+	return ops.Evidence{
+		Term: "gap", Weight: weight,
 		Text: fmt.Sprintf("%s %s is %s on the %d it treated and %s on the %d others", p.indicator, p.view, show(p.indicator, t), len(p.who), show(p.indicator, u), len(p.others)),
-		Args: map[string]any{"indicator": p.indicator, "view": p.view, "treated": t, "untreated": u, "treated_n": len(p.who), "untreated_n": len(p.others), "samples": p.treated.n}}
+		Args: map[string]any{"indicator": p.indicator, "view": p.view, "treated": t, "untreated": u, "treated_n": len(p.who), "untreated_n": len(p.others), "samples": p.treated.n},
+	}
 }
 
 // show writes a value as people read it.

@@ -28,9 +28,11 @@ func silenceTerm(k Case, c *candidate, w World, now time.Time) {
 	share := float64(reporting) / float64(peers)
 	weight := w.Weights.Silence * share * missed / (missed + 1)
 	c.local = max(c.local, 0.8*weight/max(w.Weights.Silence, 1e-9))
-	c.add(ops.Evidence{Term: "silence", Weight: weight,
+	c.add(ops.Evidence{
+		Term: "silence", Weight: weight,
 		Text: fmt.Sprintf("%s, which it treated, has said nothing for %s while %d of %d peers report", who, ops.Since(now.Sub(ready)), reporting, peers),
-		Args: map[string]any{"unit": who, "silent_s": math.Round(now.Sub(ready).Seconds()), "reporting": reporting, "peers": peers}})
+		Args: map[string]any{"unit": who, "silent_s": math.Round(now.Sub(ready).Seconds()), "reporting": reporting, "peers": peers},
+	})
 }
 
 // peersOf counts the untreated units, and those of them that report or reported until they were replaced; until is when

@@ -35,9 +35,11 @@ func spatialTerm(k Case, c *candidate, w World, _ time.Time) ops.Evidence {
 	case others == 0: // nothing to compare with
 		weight = 0
 	}
-	return ops.Evidence{Term: "spatial", Weight: weight,
+	return ops.Evidence{
+		Term: "spatial", Weight: weight,
 		Text: fmt.Sprintf("it reached %d of the %d affected %s and %d of the %d others", hit, affected, plural(affected, "store", "stores"), max(0, reached), others),
-		Args: map[string]any{"hit": hit, "affected": affected, "reached": max(0, reached), "others": others}}
+		Args: map[string]any{"hit": hit, "affected": affected, "reached": max(0, reached), "others": others},
+	}
 }
 
 // explainAway takes back part of a gap that shows on a service when a suspicious change below it would make the same gap.
@@ -56,8 +58,10 @@ func explainAway(cands []*candidate, w World) {
 			continue
 		}
 		weight := -w.Weights.ExplainedAway * by.local * by.exposure.share(c.exposure) * c.evidence[c.gap].Weight
-		c.add(ops.Evidence{Term: "explained", Weight: weight,
+		c.add(ops.Evidence{
+			Term: "explained", Weight: weight,
 			Text: fmt.Sprintf("%s, which %s depends on, has the suspicious %s, which would make the same gap", by.Service, c.Service, by.ID),
-			Args: map[string]any{"service": by.Service, "caller": c.Service, "change_id": by.ID}})
+			Args: map[string]any{"service": by.Service, "caller": c.Service, "change_id": by.ID},
+		})
 	}
 }
