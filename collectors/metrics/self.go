@@ -29,6 +29,9 @@ func (s *Service) gatherSelf(ctx context.Context, at time.Time) error {
 	batch := s.self.batch(s.db.Appender(ctx), timestamp.FromTime(at))
 	for _, sample := range samples {
 		m := sample.Metric
+		if m[model.MetricNameLabel] == IndicatorMetric {
+			continue // the sampler keeps it; with a remote store it is on /metrics as well
+		}
 		batch.add(m.FastFingerprint(), float64(sample.Value), func() labels.Labels { return s.selfLabels(m) })
 	}
 	batch.add(0, 1, func() labels.Labels { return s.selfLabels(model.Metric{model.MetricNameLabel: "up"}) })
