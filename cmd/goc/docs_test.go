@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
 	"goc/ops"
 )
 
@@ -122,6 +124,32 @@ func TestTheExamplesLoad(t *testing.T) {
 		var out, errs strings.Builder
 		if code := run(t.Context(), []string{"config", "check", file}, &out, &errs); code != exitOK {
 			t.Errorf("%s: exit code %d: %s", file, code, &errs)
+		}
+	}
+}
+
+func TestTheDocumentShowsEveryCommand(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser, err := kong.New(&cli{}, kong.Name("goc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := parser.Model.Leaves(true)
+	if len(leaves) < 40 {
+		t.Errorf("only %d commands: is this all?", len(leaves))
+	}
+	for _, leaf := range leaves {
+		command := "goc"
+		for _, part := range strings.Fields(leaf.Path()) {
+			if !strings.HasPrefix(part, "<") && part != "goc" {
+				command += " " + part
+			}
+		}
+		if !strings.Contains(string(text), command) {
+			t.Errorf("docs/cli.md does not show `%s`", command)
 		}
 	}
 }
