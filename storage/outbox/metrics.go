@@ -13,11 +13,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		registerer: r,
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "goc_outbox_outcomes_total", Help: "Attempts at effects by how they ended; pending means tried again later.",
-		}, []string{"kind", "state"}),
+		}, []string{"effect", "state"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "goc_outbox_attempt_seconds", Help: "Time of one attempt at an effect.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 3, 9),
-		}, []string{"kind"}),
+		}, []string{"effect"}),
 	}
 	if r != nil {
 		r.MustRegister(m.outcomes, m.seconds)
