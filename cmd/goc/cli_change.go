@@ -46,7 +46,10 @@ func (k *changeStartCmd) Run(ctx context.Context, c *client, s streams) error {
 	if k.Plan {
 		return showChange(c, s, ch)
 	}
-	return moveChange(ctx, c, s, ch.ID, k.event())
+	if err := moveChange(ctx, c, s, ch.ID, k.event()); err != nil {
+		return exit(codeOf(err), fmt.Errorf("%w\n  %s is on record, but not started: goc change start --change %[2]s", err, ch.ID))
+	}
+	return nil
 }
 
 func (k *changeStartCmd) event() map[string]any {

@@ -71,7 +71,7 @@ func (g *gateCheckCmd) Run(ctx context.Context, c *client, s streams) error {
 	if err != nil {
 		return err
 	}
-	d, err := ask(ctx, c, body, time.Duration(g.RetryFor))
+	d, err := ask(ctx, c, s, body, time.Duration(g.RetryFor))
 	if unavailable(err) {
 		return g.withoutGate(c, s, body, err)
 	}
@@ -89,7 +89,7 @@ func (g *gateWaitCmd) Run(ctx context.Context, c *client, s streams) error {
 	}
 	deadline := time.Now().Add(time.Duration(g.Timeout))
 	for said := ""; ; {
-		d, err := ask(ctx, c, body, min(time.Duration(g.RetryFor), time.Until(deadline)))
+		d, err := ask(ctx, c, s, body, min(time.Duration(g.RetryFor), time.Until(deadline)))
 		if unavailable(err) {
 			return g.withoutGate(c, s, body, err)
 		}
@@ -122,9 +122,10 @@ func (g *gateWaitCmd) gaveUp(ctx context.Context, c *client, s streams, d ops.De
 }
 
 // ask gets a decision. It tries again for a while when the gate cannot be reached.
-func ask(ctx context.Context, c *client, body map[string]any, patience time.Duration) (ops.Decision, error) {
+func ask(ctx context.Context, c *client, s streams, body map[string]any, patience time.Duration) (ops.Decision, error) {
 	var d ops.Decision
-	for until := time.Now().Add(patience); ; {
+	until, said := time.Now().Add(patience), false
+	for {
 		limited, cancel := context.WithTimeout(ctx, 10*time.Second) // it answers in milliseconds, or is not well
 		err := c.do(limited, http.MethodPost, "/api/v1/gate/check", body, &d)
 		if errors.Is(err, errInterrupted) && ctx.Err() == nil {
@@ -137,6 +138,10 @@ func ask(ctx context.Context, c *client, body map[string]any, patience time.Dura
 		wait := jitter(2 * time.Second)
 		if !unavailable(err) || time.Now().Add(wait).After(until) {
 			return d, err
+		}
+		if !said {
+			said = true
+			fmt.Fprintf(s.err, "the gate does not answer; it is asked again for %s\n", ops.Since(time.Until(until)))
 		}
 		if !pause(ctx, wait) {
 			return d, exit(exitFailed, errInterrupted)

@@ -209,3 +209,37 @@ func FuzzScope(f *testing.F) {
 		}
 	})
 }
+
+func TestAChangeThatWasRecordedButNotStartedIsNamed(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, `{"id":"CHG-7","status":"planned"}`)
+	}))
+	defer srv.Close()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"change", "start", "--service", "cart", "--json", "--server", srv.URL}, &out, &errs)
+	if code != exitUnavailable || !strings.Contains(errs.String(), "goc change start --change CHG-7") || !strings.Contains(out.String(), "CHG-7") {
+		t.Errorf("exit code %d: %s\n%s", code, &errs, &out)
+	}
+}
+
+func TestWaitOutlivesARestartOfTheServer(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, `{"decision":"allow","decision_id":"DEC-1"}`)
+	}))
+	defer srv.Close()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"gate", "wait", "--service", "cart", "--server", srv.URL}, &out, &errs)
+	if code != exitOK || asked != 2 || !strings.Contains(errs.String(), "asked again for 30s") {
+		t.Errorf("exit code %d after %d questions: %s", code, asked, &errs)
+	}
+}
