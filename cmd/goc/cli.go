@@ -37,8 +37,8 @@ type cli struct {
 
 // scopeFlags describe what something touches.
 type scopeFlags struct {
-	Store []string `help:"Stores, by id." placeholder:"ID,…"`
-	City  []string `help:"Cities." placeholder:"NAME,…"`
+	Store []string `help:"Stores, by id." placeholder:"ID"`
+	City  []string `help:"Cities." placeholder:"NAME"`
 	Scope []string `help:"Any keys of a scope: region=east,kind=pos,scanner (a value without a key belongs to the key before it)." placeholder:"KEY=VALUE,…" sep:"none"`
 }
 

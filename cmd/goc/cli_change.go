@@ -79,9 +79,9 @@ type changeStageCmd struct {
 	onRecord
 	Stage    int      `help:"Which stage, from 1." required:"" placeholder:"N"`
 	State    string   `help:"started or finished." enum:"started,finished" default:"started"`
-	Units    []string `help:"The units that it reached." placeholder:"ID,…"`
-	Replaces []string `help:"The units that those stand in for." placeholder:"ID,…"`
-	Store    []string `help:"The stores that it reached." aliases:"stores" placeholder:"ID,…"`
+	Units    []string `help:"The units that it reached." placeholder:"ID"`
+	Replaces []string `help:"The units that those stand in for." placeholder:"ID"`
+	Store    []string `help:"The stores that it reached." aliases:"stores" placeholder:"ID"`
 	Note     string   `help:"A note for the record." placeholder:"TEXT"`
 }
 

@@ -19,14 +19,14 @@ type freezeCmd struct {
 
 type freezeAddCmd struct {
 	Name     string       `help:"What people call it." required:"" placeholder:"TEXT"`
-	Service  []string     `help:"Only these services." placeholder:"NAME,…"`
+	Service  []string     `help:"Only these services." placeholder:"NAME"`
 	From     string       `help:"When it begins: RFC 3339, +2h (from now) or now." default:"now" placeholder:"TIME"`
 	To       string       `help:"When it ends: RFC 3339, or +2h (from now)." placeholder:"TIME"`
 	Cron     string       `help:"When it begins, again and again: five cron fields, in place of --from and --to." placeholder:"'0 11 * * *'"`
 	Duration ops.Duration `help:"How long it lasts each time; without --cron, how long from --from on." placeholder:"2h"`
 	Timezone string       `help:"IANA name of the zone of --cron." default:"UTC"`
 	InFlight string       `help:"What a rollout under way does: finish, pause, rollback." enum:"finish,pause,rollback" default:"finish"`
-	Exempt   []string     `help:"Kinds of change that it does not hold back." placeholder:"KIND,…"`
+	Exempt   []string     `help:"Kinds of change that it does not hold back." placeholder:"KIND"`
 	Reason   string       `help:"Why; those who are held back read it." required:"" placeholder:"TEXT"`
 	scopeFlags
 }

@@ -33,7 +33,7 @@ type incidentCmd struct {
 type incidentDeclareCmd struct {
 	Title    string   `arg:"" help:"What is wrong, in a line."`
 	Severity string   `help:"P1 to P4; empty lets the impact decide." enum:",P1,P2,P3,P4" default:""`
-	Service  []string `help:"The services that suffer." placeholder:"NAME,…"`
+	Service  []string `help:"The services that suffer." placeholder:"NAME"`
 	Onset    string   `help:"Since when: RFC 3339, or a duration such as 10m." placeholder:"TIME"`
 	Note     string   `help:"What you know." placeholder:"TEXT"`
 	scopeFlags
