@@ -60,6 +60,8 @@ func (s *Service) question(who ops.Principal, r ops.GateRequest) (Request, State
 		if err := validate(*r.Change, placeOfBody); err != nil {
 			return q, st, err
 		}
+		// A change that is not on record says that it undoes another by its kind.
+		q.Rollback = q.Rollback || r.Change.Kind == "rollback"
 		q.Change = normalise(*r.Change)
 		q.Change.Author = orDefault(q.Change.Author, who.Name)
 		return q, st, nil

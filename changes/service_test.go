@@ -314,3 +314,18 @@ func TestARestartBringsEverythingBack(t *testing.T) {
 		t.Errorf("the next change is %s", next.ID)
 	}
 }
+
+func TestARollbackThatIsNotOnRecordPassesAFreezeToo(t *testing.T) {
+	r := open(t, changes.Config{})
+	if _, err := r.AddFreeze(t.Context(), commander, ops.Freeze{Name: "11.11", Reason: "sale", From: ops.At(monday.Add(-time.Hour)), To: ops.At(monday.Add(time.Hour))}); err != nil {
+		t.Fatal(err)
+	}
+	held := ops.Change{Kind: ops.KindRelease, Service: "pay"}
+	if d := r.check(ci, ops.GateRequest{Change: &held}); d.Decision != ops.EffectDeny {
+		t.Fatalf("a release in the freeze: %s, want deny", d.Decision)
+	}
+	undo := ops.Change{Kind: "rollback", Service: "pay"}
+	if d := r.check(ci, ops.GateRequest{Change: &undo}); d.Decision != ops.EffectAllow {
+		t.Errorf("a rollback in the freeze: %s %v, want allow", d.Decision, d.Reasons)
+	}
+}
