@@ -60,11 +60,9 @@ func (c *ci) next(service string) (version, previous string) {
 }
 
 // rings splits the stores at random: two, then four, then the rest.
-func (c *ci) rings() [][]string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func rings(rng *rand.Rand) [][]string {
 	ids := storeIDs()
-	c.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 	return [][]string{ids[:2], ids[2:6], ids[6:]}
 }
 
@@ -217,18 +215,20 @@ func (c *ci) innocent(ctx context.Context, every time.Duration) {
 	for {
 		c.mu.Lock()
 		wait := time.Duration((0.5 + c.rng.Float64()) * float64(every))
-		n, kind := c.rng.IntN(len(services)), c.rng.IntN(6)
+		n, kind, out := c.rng.IntN(len(services)), c.rng.IntN(6), rings(c.rng)
 		c.mu.Unlock()
 		if !pause(ctx, wait) {
 			return
 		}
-		c.launch(ctx, c.harmless(services[n].name, kind))
+		r := c.harmless(services[n].name, kind)
+		r.rings = out
+		c.launch(ctx, r)
 	}
 }
 
 func (c *ci) harmless(service string, kind int) release {
 	v, p := c.next(service)
-	r := release{kind: ops.KindRelease, service: service, version: v, previous: p, title: service + " " + v, risk: "low", rings: c.rings()}
+	r := release{kind: ops.KindRelease, service: service, version: v, previous: p, title: service + " " + v, risk: "low"}
 	switch kind {
 	case 0:
 		r.kind, r.title = ops.KindConfig, service+": thread pool 64 → 96"

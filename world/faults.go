@@ -76,6 +76,13 @@ func (f *faults) draw(n int) int {
 	return f.rng.IntN(n)
 }
 
+// rings splits the stores by the faults' own draws, so that what else the CI does changes nothing of what breaks.
+func (f *faults) rings() [][]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return rings(f.rng)
+}
+
 // began notes a fault from the moment at which it does harm.
 func (f *faults) began(key, kind, drill, change string, scope ops.Scope) {
 	f.mu.Lock()
@@ -177,18 +184,18 @@ func (f *faults) badRelease(ctx context.Context, drill string) (string, error) {
 	names := []string{"pricing", "cart", "checkout", "payment-gateway", "order-core", "inventory"}
 	svc := names[f.draw(len(names))]
 	v, p := f.ci.next(svc)
-	r := release{kind: ops.KindRelease, service: svc, version: v, previous: p, title: svc + " " + v, risk: "medium", rings: f.ci.rings(), drill: drill}
+	r := release{kind: ops.KindRelease, service: svc, version: v, previous: p, title: svc + " " + v, risk: "medium", rings: f.rings(), drill: drill}
 	return f.ci.launch(ctx, f.harmful(r, "bad_release", broken{service: svc, effect: effect{failing: 0.7}}))
 }
 
 func (f *faults) badPrices(ctx context.Context, drill string) (string, error) {
-	rings := f.ci.rings()
+	rings := f.rings()
 	r := release{kind: ops.KindPrice, service: "pricing", title: "price list: autumn week 47", risk: "medium", rings: [][]string{rings[1]}, drill: drill}
 	return f.ci.launch(ctx, f.harmful(r, "bad_price_list", broken{service: "pricing", effect: effect{failing: 0.55}}))
 }
 
 func (f *faults) badFirmware(ctx context.Context, drill string) (string, error) {
-	rings := f.ci.rings()
+	rings := f.rings()
 	version := fmt.Sprintf("2.8.%d", f.draw(90))
 	r := release{
 		kind: ops.KindFirmware, title: "scanner firmware " + version, version: version, previous: "2.7.3", risk: "medium",
