@@ -32,6 +32,12 @@ func (s *Service) Chart(ctx context.Context, id string) (ops.Chart, error) {
 		to = end.Add(chartAfter)
 	}
 	service, indicator, hit := s.symptom(inc)
+	if service == "" {
+		if c, ok := s.deviceChart(ctx, inc, from, to); ok {
+			c.Marks = s.marks(ctx, inc, from, to)
+			return c, nil
+		}
+	}
 	c := ops.Chart{Title: strings.TrimSpace(indicator + " " + service), Indicator: indicator, Service: service, Unit: unitOf(indicator), From: ops.At(from), To: ops.At(to)}
 	services := []string{service}
 	if service == "" {
