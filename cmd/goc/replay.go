@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
 	"time"
@@ -112,54 +111,21 @@ func (r *replay) file(ctx context.Context, path string) error {
 	return nil
 }
 
-// replayLine is any line of a replay file.
-type replayLine struct {
-	At   float64 `json:"at"`
-	Kind string  `json:"kind"`
-
-	Calls  [][2]string `json:"calls"`
-	Change *ops.Change `json:"change"`
-
-	ChangeID string   `json:"change_id"`
-	Stage    int      `json:"stage"`
-	State    string   `json:"state"`
-	Units    []string `json:"units"`
-	Replaces []string `json:"replaces"`
-	Stores   []string `json:"stores"`
-
-	Indicator  string  `json:"indicator"`
-	Service    string  `json:"service"`
-	Caller     string  `json:"caller"`
-	Unit       string  `json:"unit"`
-	CallerUnit string  `json:"caller_unit"`
-	Store      string  `json:"store"`
-	Value      float64 `json:"value"`
-
-	Status      ops.AlertStatus   `json:"status"`
-	Labels      map[string]string `json:"labels"`
-	Annotations map[string]string `json:"annotations"`
-}
-
 // line takes one line in. Samples of one time are taken together, like a scrape's.
 func (r *replay) line(raw []byte) error {
-	var l replayLine
-	if err := json.Unmarshal(raw, &l); err != nil {
+	l, err := engine.ParseLine(raw)
+	if err != nil {
 		return err
 	}
-	if l.At <= 0 || l.At > 1e11 {
-		return fmt.Errorf("at must be Unix seconds")
+	if l.At.Before(r.now) {
+		return fmt.Errorf("at %s is before the line above; a replay file is in time order", l.At)
 	}
-	sec, frac := math.Modf(l.At)
-	at := time.Unix(int64(sec), int64(frac*1e9)).UTC()
-	if at.Before(r.now) {
-		return fmt.Errorf("at %s is before the line above; a replay file is in time order", ops.At(at))
-	}
-	if at.After(r.now) {
-		if err := r.advance(at); err != nil {
+	if l.At.After(r.now) {
+		if err := r.advance(l.At.Time); err != nil {
 			return err
 		}
 	}
-	return r.take(l, ops.At(at))
+	return r.take(l)
 }
 
 // advance moves virtual time on, with ticks where nothing was recorded for a while.
@@ -180,65 +146,29 @@ func (r *replay) advance(at time.Time) error {
 }
 
 // take hands one line to the deciders.
-func (r *replay) take(l replayLine, at ops.Time) error {
+func (r *replay) take(l engine.Line) error {
 	switch l.Kind {
-	case "topology":
-		return r.step(engine.Topology{Calls: l.Calls})
-	case "change":
-		return r.change(l, at)
-	case "stage":
-		return r.stage(l, at)
 	case "indicator":
-		r.pending = append(r.pending, ops.Sample{
-			At: at, Indicator: l.Indicator, Service: l.Service, Caller: l.Caller, Unit: l.Unit, CallerUnit: l.CallerUnit, Store: l.Store, Value: l.Value,
-		})
+		if in, ok := l.Input().(engine.Samples); ok { // a gap is no sample
+			r.pending = append(r.pending, in.Samples...)
+		}
 		return nil
-	case "alert":
-		return r.alert(l, at)
-	case "tick":
-		return r.step(engine.Tick{})
+	case "change":
+		if l.Change.Status == "" && l.Change.StartedAt.IsZero() { // a history tells of changes when they begin
+			l.Change.StartedAt, l.Change.Status = l.At, ops.ChangeStarted
+		}
+		r.bakes.Change(l.At.Time, *l.Change)
+	case "stage":
+		if l.Stage < 1 || l.Stage > 10_000 {
+			return fmt.Errorf("a stage counts from 1 to 10000")
+		}
+		r.bakes.Stage(l.At.Time, l.ChangeID, l.Stage, l.State == "finished", l.Units, l.Replaces, l.Stores)
+	case "topology", "alert", "tick":
 	case "heartbeat", "voice": // the fleet and the voices do not decide on suspects or verdicts yet
-		return nil
+	default:
+		return fmt.Errorf("unknown kind; there are topology, change, stage, indicator, alert, heartbeat, voice and tick")
 	}
-	return fmt.Errorf("unknown kind; there are topology, change, stage, indicator, alert, heartbeat, voice and tick")
-}
-
-func (r *replay) change(l replayLine, at ops.Time) error {
-	if l.Change == nil || l.Change.ID == "" {
-		return fmt.Errorf("a change line needs a change with an id")
-	}
-	ch := *l.Change
-	if ch.CreatedAt.IsZero() {
-		ch.CreatedAt = at
-	}
-	if ch.StartedAt.IsZero() && ch.Status == "" {
-		ch.StartedAt, ch.Status = at, ops.ChangeStarted
-	}
-	r.bakes.Change(at.Time, ch)
-	return r.step(engine.Change{Change: ch})
-}
-
-func (r *replay) stage(l replayLine, at ops.Time) error {
-	if l.Stage < 1 || l.Stage > 10_000 {
-		return fmt.Errorf("a stage counts from 1 to 10000")
-	}
-	r.bakes.Stage(at.Time, l.ChangeID, l.Stage, l.State == "finished", l.Units, l.Replaces, l.Stores)
-	return r.step(engine.Stage{ChangeID: l.ChangeID, Stage: l.Stage, State: l.State, Units: l.Units, Replaces: l.Replaces, Stores: l.Stores, At: at})
-}
-
-func (r *replay) alert(l replayLine, at ops.Time) error {
-	a := ops.Alert{Status: l.Status, Labels: l.Labels, Annotations: l.Annotations, StartsAt: at, UpdatedAt: at}
-	if a.Status == "" {
-		a.Status = ops.Firing
-	}
-	if a.Status == ops.Resolved {
-		a.EndsAt = at
-	}
-	if err := a.Validate("alert"); err != nil {
-		return err
-	}
-	a.Fingerprint = ops.Fingerprint(a.Labels)
-	return r.step(engine.Alerts{Source: "replay", Alerts: []ops.Alert{a}})
+	return r.step(l.Input())
 }
 
 // flush hands the samples of one time over.
@@ -254,8 +184,11 @@ func (r *replay) flush() error {
 
 func (r *replay) step(in engine.Input) error {
 	out := r.engine.Step(in, r.now)
-	if out.Err != nil {
+	switch {
+	case out.Err != nil:
 		return out.Err
+	case len(out.Rejected) > 0:
+		return fmt.Errorf("the alert was refused: %s", out.Rejected[0].Reason)
 	}
 	for _, row := range out.Rows() {
 		if err := r.emit(row); err != nil {
