@@ -24,11 +24,8 @@ const (
 
 // Config is the section "drills" of the configuration. The zero value has no drills.
 type Config struct {
-	Drills []ops.Drill `yaml:"drills"`
-	// AllowedCommands are the programs that command steps may run, as argv[0] names them. None by default.
-	AllowedCommands []string `yaml:"allowed_commands"`
-	// AllowedHosts, when set, are the only hosts (host or host:port) that http steps may talk to.
-	AllowedHosts []string `yaml:"allowed_hosts"`
+	Drills         []ops.Drill `yaml:"drills"`
+	ops.StepLimits `yaml:",inline"`
 }
 
 // params are the parameters of a drill's steps: its run, its name, and what its scope names, joined by commas.
@@ -90,30 +87,11 @@ func (c Config) validateStep(step ops.Step, at string) []error {
 	}
 	errs := step.Validate(at, params)
 	if len(errs) == 0 {
-		if err := c.allows(step); err != nil {
+		if err := c.Allows(step, "drills"); err != nil {
 			errs = append(errs, err.At(at))
 		}
 	}
 	return errs
-}
-
-// allows says why the configuration forbids a valid step, nil when it does not.
-func (c Config) allows(s ops.Step) *ops.Error {
-	if s.Command != nil {
-		if !slices.Contains(c.AllowedCommands, s.Command.Argv[0]) {
-			return ops.Errorf(ops.Invalid, "the program is not in drills.allowed_commands").
-				WithHint("list the program there exactly as argv names it; none may be run by default")
-		}
-		return nil
-	}
-	u, err := url.Parse(s.HTTP.URL)
-	if err != nil {
-		return ops.Errorf(ops.Invalid, "must be a whole http or https URL")
-	}
-	if len(c.AllowedHosts) > 0 && !slices.Contains(c.AllowedHosts, u.Host) && !slices.Contains(c.AllowedHosts, u.Hostname()) {
-		return ops.Errorf(ops.Invalid, "the host is not in drills.allowed_hosts")
-	}
-	return nil
 }
 
 // timetable says when a drill comes next after a time, in its own zone; nil for a drill without a schedule.

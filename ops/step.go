@@ -145,3 +145,30 @@ func (c Check) Holds(points []Point) (bool, string) {
 	}
 	return true, fmt.Sprintf("%.6g is inside the bounds", points[0].Value)
 }
+
+// StepLimits is what the steps of plans, or of drills, may touch. The zero value allows no commands and any host.
+type StepLimits struct {
+	// AllowedCommands are the programs that command steps may run, as argv[0] names them. None by default.
+	AllowedCommands []string `yaml:"allowed_commands"`
+	// AllowedHosts, when set, are the only hosts (host or host:port) that http steps may talk to.
+	AllowedHosts []string `yaml:"allowed_hosts"`
+}
+
+// Allows says why the limits of a section of the configuration forbid a valid step, nil when they do not.
+func (l StepLimits) Allows(s Step, section string) *Error {
+	if s.Command != nil {
+		if !slices.Contains(l.AllowedCommands, s.Command.Argv[0]) {
+			return Errorf(Invalid, "the program is not in %s.allowed_commands", section).
+				WithHint("list the program there exactly as argv names it; none may be run by default")
+		}
+		return nil
+	}
+	u, err := url.Parse(s.HTTP.URL)
+	if err != nil {
+		return Errorf(Invalid, "must be a whole http or https URL")
+	}
+	if len(l.AllowedHosts) > 0 && !slices.Contains(l.AllowedHosts, u.Host) && !slices.Contains(l.AllowedHosts, u.Hostname()) {
+		return Errorf(Invalid, "the host is not in %s.allowed_hosts", section)
+	}
+	return nil
+}

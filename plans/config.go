@@ -20,11 +20,8 @@ const (
 
 // Config is the section "plans" of the configuration. The zero value has no plans.
 type Config struct {
-	Plans []ops.Plan `yaml:"plans"`
-	// AllowedCommands are the programs that command steps may run, as argv[0] names them. None by default.
-	AllowedCommands []string `yaml:"allowed_commands"`
-	// AllowedHosts, when set, are the only hosts (host or host:port) that http steps may talk to.
-	AllowedHosts []string `yaml:"allowed_hosts"`
+	Plans          []ops.Plan `yaml:"plans"`
+	ops.StepLimits `yaml:",inline"`
 }
 
 // builtin are the parameters that every run has.
@@ -99,7 +96,7 @@ func (c Config) validateStep(s ops.Step, at string, names []string) []error {
 	if len(errs) > 0 {
 		return errs
 	}
-	if err := c.allows(s); err != nil {
+	if err := c.Allows(s, "plans"); err != nil {
 		errs = append(errs, err.At(at))
 	}
 	if s.HTTP != nil {
@@ -111,23 +108,4 @@ func (c Config) validateStep(s ops.Step, at string, names []string) []error {
 		errs = append(errs, c.validateStep(*s.Undo, at+".undo", names)...)
 	}
 	return errs
-}
-
-// allows says why the configuration forbids a valid step, nil when it does not.
-func (c Config) allows(s ops.Step) *ops.Error {
-	if s.Command != nil {
-		if !slices.Contains(c.AllowedCommands, s.Command.Argv[0]) {
-			return ops.Errorf(ops.Invalid, "the program is not in plans.allowed_commands").
-				WithHint("list the program there exactly as argv names it; none may be run by default")
-		}
-		return nil
-	}
-	u, err := url.Parse(s.HTTP.URL)
-	if err != nil {
-		return ops.Errorf(ops.Invalid, "must be a whole http or https URL")
-	}
-	if len(c.AllowedHosts) > 0 && !slices.Contains(c.AllowedHosts, u.Host) && !slices.Contains(c.AllowedHosts, u.Hostname()) {
-		return ops.Errorf(ops.Invalid, "the host is not in plans.allowed_hosts")
-	}
-	return nil
 }

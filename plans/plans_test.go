@@ -205,7 +205,7 @@ func incident() ops.Incident {
 func open(t *testing.T, j *journal, q ops.Querier, list ...ops.Plan) *plans.Service {
 	t.Helper()
 	s, err := plans.New(t.Context(), plans.Options{
-		Config: plans.Config{Plans: list, AllowedCommands: []string{"/bin/sh", "/bin/echo"}}, Journal: j, Querier: q,
+		Config: plans.Config{Plans: list, StepLimits: ops.StepLimits{AllowedCommands: []string{"/bin/sh", "/bin/echo"}}}, Journal: j, Querier: q,
 		Incident: func(_ context.Context, id string) (ops.Incident, error) {
 			if id != "INC-1" {
 				return ops.Incident{}, ops.Errorf(ops.NotFound, "no such incident")
