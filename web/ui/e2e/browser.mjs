@@ -22,8 +22,8 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: flags });
 }
 
-/** A page of a size in a language; what it complains of is put into problems. */
-export async function open(browser, size, lang, problems) {
+/** A page of a size in a language; what it complains of is put into problems, but for what is expected. */
+export async function open(browser, size, lang, problems, expected = /Failed to load resource/) {
   const context = await browser.newContext({
     viewport: sizes[size],
     deviceScaleFactor: size === 'phone' ? 2 : 1,
@@ -35,7 +35,7 @@ export async function open(browser, size, lang, problems) {
   page.on('pageerror', (e) => problems.push(`${size} ${lang}: ${e.message}`));
   page.on('console', (m) => {
     // A 404 of one request is the page's to handle; a broken policy or script is not.
-    if (m.type() === 'error' && !/Failed to load resource/.test(m.text()))
+    if (m.type() === 'error' && !/Failed to load resource/.test(m.text()) && !expected.test(m.text()))
       problems.push(`${size} ${lang}: ${m.text()}`);
   });
   return page;

@@ -121,7 +121,6 @@ export class Store extends Emitter {
     await this.api.post('/session', { token });
     this.setLogin(false);
     this.resync();
-    this.live.retryNow();
     await this.whoami();
   }
 
@@ -202,12 +201,24 @@ export class Store extends Emitter {
   private setLogin(need: boolean): void {
     if (this.needLogin === need) return;
     this.needLogin = need;
+    // A server that does not know us is left in peace: what asks by itself would be refused again and again.
+    if (need) {
+      this.live.stop();
+      this.room?.stop();
+    } else {
+      const looked = this.room?.id ?? null;
+      this.look(null);
+      this.look(looked);
+      this.live.start();
+    }
     this.changed();
   }
 
   private async load(): Promise<void> {
     try {
-      this.takeSituation(await this.api.get<Situation>('/situation'));
+      const situation = await this.api.get<Situation>('/situation');
+      if (this.loadError) this.live.retryNow(); // the server is back: no reason to sit out the wait
+      this.takeSituation(situation);
     } catch (e) {
       this.loadError = e instanceof Problem ? e : new Problem(0, String(e));
       this.changed();
@@ -218,7 +229,7 @@ export class Store extends Emitter {
     this.clock.sample(Date.parse(s.at ?? ''));
     this.connection.heard();
     this.loadError = null;
-    this.needLogin = false;
+    this.setLogin(false);
     if (this.situation && this.situation.version === s.version && (s.at ?? '') < (this.situation.at ?? '')) return;
     this.situation = s;
     this.changed();

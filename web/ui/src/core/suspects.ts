@@ -1,4 +1,4 @@
-import type { Evidence, Incident, Suspect } from './types';
+import type { Entry, Evidence, Incident, Suspect } from './types';
 
 export interface SuspectLine {
   /** null stands for "no change did it". */
@@ -14,6 +14,19 @@ export function orderedSuspects(incident: Incident): SuspectLine[] {
   lines.push({ suspect: null, probability: incident.no_change });
   const place = (l: SuspectLine) => ({ confirmed: 0, suspect: 1, rejected: 2 })[l.suspect?.verdict ?? 'suspect'];
   return lines.sort((a, b) => place(a) - place(b) || b.probability - a.probability);
+}
+
+/** Changes that a person ruled out and that are no longer suspects: a slip of the hand must have a way back. */
+export function ruledOut(entries: Entry[], incident: Incident): { change: string; text: string }[] {
+  const out = new Map<string, string>();
+  for (const e of entries) {
+    const change = e.data?.change_id;
+    if (typeof change !== 'string') continue;
+    if (e.name === 'incident.suspect_rejected') out.set(change, e.text);
+    if (e.name === 'incident.suspect_confirmed') out.delete(change);
+  }
+  for (const s of incident.suspects ?? []) out.delete(s.change_id);
+  return [...out].map(([change, text]) => ({ change, text }));
 }
 
 const byWeight = (a: Evidence, b: Evidence) => Math.abs(b.weight) - Math.abs(a.weight);

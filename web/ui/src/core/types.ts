@@ -374,6 +374,8 @@ export interface WallStore {
 export interface Principal {
   name: string;
   role: string;
+  /** Nobody in particular: the server lets everybody in. */
+  anonymous?: boolean;
 }
 export interface List<T> {
   items: T[] | null;

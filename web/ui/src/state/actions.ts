@@ -8,6 +8,11 @@ export function acknowledge(id: string): void {
   void store.acknowledge(id, (why) => t('notice.ackFailed', { id, why }));
 }
 
+/** Takes a person's word for whether a change did it. */
+export function judgeSuspect(id: string, change: string, verb: 'confirm' | 'reject'): Promise<boolean> {
+  return store.act(id, `suspects/${change}/${verb}`, {}, (why) => t('notice.failed', { what: t(`act.${verb}`), why }));
+}
+
 /** The incident that a key means: the one in focus, else the one looked at, else the worst. */
 export function meant(): string | null {
   const focused = document.activeElement?.closest<HTMLElement>('[data-incident]')?.dataset.incident;

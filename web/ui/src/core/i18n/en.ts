@@ -358,6 +358,7 @@ export const en = {
   'me.off': 'off',
   'me.utc': 'Times in UTC',
   'me.sound': 'Sound for a new P1',
+  'me.signOut': 'Sign out',
   'me.more': 'More screens',
 
   'login.title': 'Sign in',

@@ -359,6 +359,7 @@ export const zh: Dictionary = {
   'me.off': '关',
   'me.utc': '使用 UTC 时间',
   'me.sound': '新 P1 提示音',
+  'me.signOut': '退出登录',
   'me.more': '更多页面',
 
   'login.title': '登录',
