@@ -468,3 +468,12 @@ func TestRunFollowsWhatIsCommittedUntilItsContextEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestAnIncidentThatWasMergedBeforeAnybodyHeardOfItIsNotTold(t *testing.T) {
+	r := newRoom(t)
+	r.happen("opened", "opened: cart fails", func(i *ops.Incident) { i.Merged, i.State = "INC-2", ops.IncidentResolved })
+	r.happen("merged", "merged into INC-2", nothing)
+	if got := story(r.w.seen()); len(got) > 0 {
+		t.Errorf("Slack heard\n%s\nwant nothing", strings.Join(got, "\n"))
+	}
+}

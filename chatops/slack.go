@@ -29,6 +29,9 @@ func (s *Service) HandleSlack(ctx context.Context, e ops.Effect) error {
 		}
 		return err
 	}
+	if _, told := s.standing(inc.ID); inc.Merged != "" && !told {
+		return nil // it was taken into another before anybody heard of it: the other's message tells the story
+	}
 	if err := s.pace.Wait(ctx); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ const (
 	GoodHigher = "higher"
 	GoodLower  = "lower"
 	GoodSteady = "steady" // any departure from its own rhythm is bad
+	GoodNone   = "none"   // it only says how much there is, as traffic does: rules may use it, nothing is judged by it
 )
 
 // Direction says which way the indicator is good: what it states, else by its name: *_ratio higher, latency_* and
@@ -37,6 +38,17 @@ func (i Indicator) Direction() string {
 		return i.Good
 	}
 	return DirectionOf(i.Name)
+}
+
+// Judged says whether departures of an indicator of a service mean anything; one that the catalog does not know does.
+func (c *Catalog) Judged(service, indicator string) bool {
+	s, _ := c.Service(service)
+	for _, i := range s.Indicators {
+		if i.Name == indicator {
+			return i.Good != GoodNone
+		}
+	}
+	return true
 }
 
 // DirectionOf says by an indicator's name which way is good.
@@ -88,6 +100,11 @@ func (c *Catalog) Index() error {
 			return Errorf(Invalid, "service %q stands twice or has no name", s.Name).At("catalog.services")
 		}
 		c.service[s.Name] = i
+		for _, ind := range s.Indicators {
+			if ind.Name == "" || ind.Expr == "" || !slices.Contains([]string{"", GoodHigher, GoodLower, GoodSteady, GoodNone}, ind.Good) {
+				return Errorf(Invalid, "an indicator of service %q needs a name and an expr; good may be higher, lower, steady or none", s.Name).At("catalog.services")
+			}
+		}
 	}
 	for _, s := range c.Services {
 		for _, callee := range s.Calls {

@@ -106,7 +106,7 @@ func indicators(service string) []ops.Indicator {
 	out := []ops.Indicator{
 		{Name: "success_ratio", Expr: "1 - " + per("shop_errors_total") + " / (" + per("shop_requests_total") + " > 0)"},
 		{Name: "latency_seconds", Expr: per("shop_request_seconds_sum") + " / (" + per("shop_request_seconds_count") + " > 0)"},
-		{Name: "requests_per_s", Expr: per("shop_requests_total"), Good: ops.GoodHigher},
+		{Name: "requests_per_s", Expr: per("shop_requests_total"), Good: ops.GoodNone},
 	}
 	if service == "shop-gateway" {
 		out = append(out, ops.Indicator{Name: "orders_per_min", Expr: fmt.Sprintf(`60 * sum by (store) (rate(shop_orders_total{result="ok"}[%s]))`, orderWindow), Good: ops.GoodHigher})

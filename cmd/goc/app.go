@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -216,8 +217,11 @@ func (a *app) openWeb(ctx context.Context) (err error) {
 // connect lets what one room learns flow to those that need it.
 func (a *app) connect() {
 	a.changes.Watch(a.incidents.ObserveChange)
-	a.metrics.Subscribe(a.incidents.ObserveSamples)
-	a.metrics.Subscribe(a.changes.ObserveSamples)
+	a.metrics.Subscribe(func(samples []ops.Sample) {
+		judged := slices.DeleteFunc(slices.Clone(samples), func(s ops.Sample) bool { return !a.catalog().Judged(s.Service, s.Indicator) })
+		a.incidents.ObserveSamples(judged)
+		a.changes.ObserveSamples(judged)
+	})
 }
 
 // run sets every room's loop going, the outbox's and the server's included.
