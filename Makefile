@@ -40,7 +40,8 @@ ui:              ## builds web/ui/dist, which is committed
 	npm ci --no-audit --no-fund
 	npm run build
 
-lint:            ## gofumpt, vet, staticcheck
+lint:            ## gofumpt, vet, staticcheck, NOTICE
 	test -z "$$($(GO) tool gofumpt -l $$(git ls-files '*.go'))" || { $(GO) tool gofumpt -l $$(git ls-files '*.go'); echo "run 'go tool gofumpt -w' on these"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	scripts/notice.sh --check
