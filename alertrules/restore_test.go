@@ -41,8 +41,10 @@ func (s *store) Vector(ctx context.Context, expr string, at time.Time) (promql.V
 	return s.query(ctx, expr, at)
 }
 
-var _ alertrules.Engine = (*store)(nil)
-var _ storage.Queryable = (*store)(nil)
+var (
+	_ alertrules.Engine = (*store)(nil)
+	_ storage.Queryable = (*store)(nil)
+)
 
 func writeFile(t testing.TB, text string) string {
 	t.Helper()

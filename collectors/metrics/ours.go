@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -56,7 +57,7 @@ func namesOnlyOurs(expr string) bool {
 
 func ourName(v *parser.VectorSelector) bool {
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			return strings.HasPrefix(m.Value, "goc_") || strings.HasPrefix(m.Value, "goc:") ||
 				m.Value == "ALERTS" || m.Value == "ALERTS_FOR_STATE"
 		}

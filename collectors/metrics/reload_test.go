@@ -2,7 +2,6 @@ package metrics_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -108,7 +107,7 @@ func FuzzQuery(f *testing.F) {
 		switch kind := ops.KindOf(err); kind {
 		case "", ops.Invalid, ops.TooLarge, ops.Unavailable:
 		default:
-			t.Error(fmt.Sprintf("%s: %v", kind, err))
+			t.Errorf("%s: %v", kind, err)
 		}
 	})
 }

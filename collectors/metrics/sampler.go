@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/timestamp"
 	"github.com/prometheus/prometheus/promql"
@@ -146,7 +147,7 @@ func keyOf(s ops.Sample) seriesKey {
 func (k seriesKey) labels() labels.Labels {
 	b := labels.NewScratchBuilder(7)
 	for _, l := range [...]labels.Label{
-		{Name: labels.MetricName, Value: IndicatorMetric},
+		{Name: model.MetricNameLabel, Value: IndicatorMetric},
 		{Name: "caller", Value: k.caller},
 		{Name: "caller_unit", Value: k.callerUnit},
 		{Name: "indicator", Value: k.indicator},
