@@ -202,7 +202,7 @@ func (c *chat) page(w http.ResponseWriter, _ *http.Request) {
 		top[i].Thread = threads[top[i].TS]
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
-	template.Must(template.New("chat").Funcs(template.FuncMap{"label": plainText}).Parse(chatHTML)).Execute(w, top)
+	template.Must(template.New("chat").Funcs(template.FuncMap{"label": plainText, "mrkdwn": mrkdwn}).Parse(chatHTML)).Execute(w, top)
 }
 
 // flatten turns blocks into lines of text and buttons.

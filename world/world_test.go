@@ -163,3 +163,11 @@ func TestFaultKindsAreRefusedWithTheirNames(t *testing.T) {
 		t.Errorf("got %v, want an invalid-input error", err)
 	}
 }
+
+func TestTheChatShowsWhatSlackWouldShow(t *testing.T) {
+	got := string(mrkdwn("*cart &lt;fails&gt;* since <!date^1^{time_secs}|08:00:00 UTC>, success_ratio_low <https://x/y|here>\n_two stores_"))
+	want := "<b>cart &lt;fails&gt;</b> since 08:00:00 UTC, success_ratio_low here\n<i>two stores</i>"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
