@@ -24,9 +24,10 @@ test-ui:         ## the bundle is what the source builds; types, lint, units, si
 	npm run check
 	npm run lint
 	npm test
-	rm -rf /tmp/goc-dist && cp -r dist /tmp/goc-dist
+	before=$$(mktemp -d)
+	cp -r dist "$$before"
 	npm run build
-	diff -r /tmp/goc-dist dist || { echo "web/ui/dist is not what the source builds: run 'make ui' and commit it"; exit 1; }
+	diff -r "$$before/dist" dist || { echo "web/ui/dist is not what the source builds: run 'make ui' and commit it"; exit 1; }
 	npm run budget
 
 test-e2e: build  ## the demo in a real browser: both screens, both languages, three sizes
