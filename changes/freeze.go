@@ -155,12 +155,13 @@ func (s *Service) AddFreeze(ctx context.Context, who ops.Principal, f ops.Freeze
 	if err := validateFreeze(f, placeOfBody); err != nil {
 		return ops.Freeze{}, err
 	}
-	compiled, err := compile(f, s.catalog, placeOfBody)
-	if err != nil {
-		return ops.Freeze{}, err
-	}
 	now := s.now()
 	s.mu.Lock()
+	compiled, err := compile(f, s.catalog, placeOfBody)
+	if err != nil {
+		s.mu.Unlock()
+		return ops.Freeze{}, err
+	}
 	if live := s.liveFreezes(now); live >= s.config.maxFreezes() {
 		s.mu.Unlock()
 		return ops.Freeze{}, ops.Errorf(ops.TooLarge, "%d freezes are on record, which is the most there may be", live).WithHint("lift those that are no longer needed, or raise gate.max_freezes")

@@ -108,6 +108,30 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	return s, nil
 }
 
+// Reload takes a new catalog: freezes, the lists of changes by store and the bakes know the stores and services of it from
+// here on. When it refuses the catalog everything stays as it was.
+func (s *Service) Reload(catalog *ops.Catalog) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	freezes := make([]*Freeze, 0, len(s.freezes))
+	for _, f := range s.freezes {
+		again, err := compile(f.Freeze, catalog, "freeze."+f.ID)
+		if err != nil {
+			return err
+		}
+		freezes = append(freezes, again)
+	}
+	fresh := newIndex(catalog)
+	for _, e := range s.index.all {
+		if e != nil {
+			fresh.put(e)
+		}
+	}
+	s.catalog, s.freezes, s.index = catalog, freezes, fresh
+	s.bakes.Reload(catalog)
+	return nil
+}
+
 // id writes the n-th id of a noun: CHG-17.
 func id(noun string, n int) string { return noun + "-" + strconv.Itoa(n) }
 

@@ -167,7 +167,7 @@ func (s *Service) headlineServices() []string {
 		func(sv ops.Service) bool { return sv.Tier == "T0" }, func(sv ops.Service) bool { return sv.Core }, func(ops.Service) bool { return true },
 	} {
 		var out []string
-		for _, sv := range s.catalog.Services {
+		for _, sv := range s.catalog.Load().Services {
 			if pick(sv) {
 				out = append(out, sv.Name)
 			}

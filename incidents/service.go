@@ -44,7 +44,7 @@ type Options struct {
 type Service struct {
 	cfg     Config
 	oncall  []rotation
-	catalog *ops.Catalog
+	catalog atomic.Pointer[ops.Catalog]
 	journal Journal
 	querier ops.Querier
 	log     *slog.Logger
@@ -67,30 +67,39 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Journal == nil {
 		return nil, ops.Errorf(ops.Internal, "incidents: a journal is required")
 	}
-	s := &Service{cfg: o.Config, catalog: o.Catalog, journal: o.Journal, querier: o.Querier, log: o.Logger, now: o.Now, shown: map[string]ops.Incident{}, open: map[string]bool{}, alerts: map[string]ops.IncidentAlert{}}
+	s := &Service{cfg: o.Config, journal: o.Journal, querier: o.Querier, log: o.Logger, now: o.Now, shown: map[string]ops.Incident{}, open: map[string]bool{}, alerts: map[string]ops.IncidentAlert{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if s.catalog == nil {
-		s.catalog = &ops.Catalog{}
-		if err := s.catalog.Index(); err != nil {
+	if o.Catalog == nil {
+		o.Catalog = &ops.Catalog{}
+		if err := o.Catalog.Index(); err != nil {
 			return nil, err
 		}
 	}
+	s.catalog.Store(o.Catalog)
 	var err error
 	if s.oncall, err = o.OnCall.compile(); err != nil {
 		return nil, err
 	}
-	s.engine = engine.New(EngineConfig(o.Config), s.catalog, engine.Hooks{Affected: o.Affected, VoiceAbove: o.VoiceAbove, PlansFor: o.PlansFor, ActiveDrill: o.ActiveDrill})
+	s.engine = engine.New(EngineConfig(o.Config), o.Catalog, engine.Hooks{Affected: o.Affected, VoiceAbove: o.VoiceAbove, PlansFor: o.PlansFor, ActiveDrill: o.ActiveDrill})
 	if err := s.restore(ctx); err != nil {
 		return nil, err
 	}
 	s.counts = newMetrics(o.Registerer, s)
 	s.counts.restored(s.shown)
 	return s, nil
+}
+
+// Reload takes a new catalog, which must be indexed.
+func (s *Service) Reload(c *ops.Catalog) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catalog.Store(c)
+	s.engine.Reload(c)
 }
 
 // Run lets time pass for the incidents until ctx ends.

@@ -31,6 +31,13 @@ func New(catalog *ops.Catalog) *Bakes {
 	return &Bakes{memory: newMemory(catalog), under: map[place]*Bake{}, looked: map[place]time.Time{}}
 }
 
+// Reload takes a new catalog; what is remembered stays.
+func (b *Bakes) Reload(catalog *ops.Catalog) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.memory.catalog = catalog
+}
+
 // Begin starts a bake; one of the same change and stage is replaced.
 func (b *Bakes) Begin(k Bake) {
 	b.mu.Lock()

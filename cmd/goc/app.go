@@ -55,6 +55,9 @@ type app struct {
 	intake    *intake.Service
 	web       *web.Server
 
+	reloading sync.Mutex // one reload at a time
+
+	ended   <-chan struct{} // closed when the program is to stop
 	cancel  context.CancelFunc
 	loops   sync.WaitGroup
 	failure chan error // the first loop that ended by an error
@@ -68,7 +71,7 @@ const stopWithin = 20 * time.Second
 // It owns ln from here on. What a room needs of one that comes later is asked through a, when it is there.
 func start(ctx context.Context, cfg *config, ln net.Listener, log *slog.Logger) (_ *app, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &app{url: "http://" + ln.Addr().String(), log: log, cfg: cfg, registry: prometheus.NewRegistry(), cancel: cancel, failure: make(chan error, 1)}
+	a := &app{url: "http://" + ln.Addr().String(), log: log, cfg: cfg, registry: prometheus.NewRegistry(), ended: ctx.Done(), cancel: cancel, failure: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.stop())
@@ -199,7 +202,7 @@ func (a *app) openIntake(ctx context.Context) (err error) {
 
 func (a *app) openWeb(ctx context.Context) (err error) {
 	a.web, err = web.New(web.Options{
-		Incidents: a.incidents, Changes: a.changes, Fleet: a.fleet, Voice: a.voice, Plans: a.plans, Drills: a.drills, Journal: a.store, Catalog: a.catalog,
+		Incidents: a.incidents, Changes: a.changes, Fleet: a.fleet, Voice: a.voice, Plans: watchedPlans{a.plans, a.incidents}, Drills: a.drills, Journal: a.store, Catalog: a.catalog,
 		Config: a.cfg.Auth, Listen: a.cfg.Listen, Mounts: a.mounts(), Heartbeats: fleet.Handler(a.fleet, who),
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Reload: a.reload, UI: web.UI(), Version: version,
 		Registerer: a.registry, Logger: a.log,
@@ -272,14 +275,12 @@ func (a *app) deliver(ctx context.Context) error {
 	})
 }
 
-// wait blocks until the context of start ends or a loop fails, and then stops everything.
+// wait blocks until the context of start ends or a loop fails, and then stops everything, in a bounded time.
 func (a *app) wait() error {
-	done := make(chan struct{})
-	go func() { a.loops.Wait(); close(done) }()
 	var err error
 	select {
 	case err = <-a.failure:
-	case <-done:
+	case <-a.ended:
 	}
 	return errors.Join(err, a.stop())
 }

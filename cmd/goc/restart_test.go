@@ -333,6 +333,9 @@ func (m *midway) sameIncident() {
 	if len(now.Suspects) == 0 || now.Suspects[0].ChangeID != m.before.Suspects[0].ChangeID {
 		m.t.Errorf("suspects %+v, before %+v", now.Suspects, m.before.Suspects)
 	}
+	if !slices.Contains(now.Runs, m.run) {
+		m.t.Errorf("the incident does not know of %s: %v", m.run, now.Runs)
+	}
 	if c := now.Clock.Recover; !c.Running || c.ElapsedS < m.before.Clock.Recover.ElapsedS {
 		m.t.Errorf("the clock does not go on: %+v, before %+v", c, m.before.Clock.Recover)
 	}

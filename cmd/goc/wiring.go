@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"reflect"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,7 +28,7 @@ var (
 	_ web.Changes   = (*changes.Service)(nil)
 	_ web.Fleet     = (*fleet.Service)(nil)
 	_ web.Voice     = (*voice.Service)(nil)
-	_ web.Plans     = (*plans.Service)(nil)
+	_ web.Plans     = watchedPlans{}
 	_ web.Drills    = (*drills.Service)(nil)
 	_ web.Journal   = (*storage.Store)(nil)
 )
@@ -83,45 +85,93 @@ func (a *app) prometheus() http.Handler {
 	return mux
 }
 
-// reload reads the configuration again: catalog, scrape configs, rules and plans. A bad file leaves everything as it was.
+// watchedPlans is the room of plans where the incident learns of each run that is started for it.
+type watchedPlans struct {
+	*plans.Service
+	incidents *incidents.Service
+}
+
+// Start begins a run.
+func (n watchedPlans) Start(ctx context.Context, who ops.Principal, plan string, r ops.RunRequest) (ops.Run, error) {
+	run, err := n.Service.Start(ctx, who, plan, r)
+	if err == nil {
+		n.incidents.ObserveRun(run)
+	}
+	return run, err
+}
+
+// reload reads the configuration again: catalog, scrape configs, rules, plans, drills and the file of tokens. What is
+// wrong leaves everything as it was, and so does what takes a restart.
 func (a *app) reload(context.Context) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
 	a.mu.RLock()
-	file := a.cfg.file
+	old := a.cfg
 	a.mu.RUnlock()
-	if file == "" {
+	if old.file == "" {
 		return ops.Errorf(ops.Conflict, "there is no configuration file to read again")
 	}
-	cfg, err := loadConfig(file)
+	cfg, err := loadConfig(old.file)
 	if err != nil {
 		return ops.Errorf(ops.Invalid, "%w", err).WithHint("the old configuration goes on working")
 	}
-	cfg.file = file
-	interval := time.Duration(cfg.AlertRules.Interval)
-	if interval == 0 {
-		interval = cfg.Metrics.EvaluationInterval()
+	cfg.file = old.file
+	if fixed := old.fixedThatDiffer(cfg); len(fixed) > 0 {
+		return ops.Errorf(ops.Conflict, "%s changed, which takes a restart; nothing was taken", strings.Join(fixed, ", ")).WithHint("restart goc, or undo that")
 	}
-	// The rules first: they are what a person most likely got wrong, and refusing leaves the old ones.
-	if err := a.rules.Reload(cfg.AlertRules.Files, cfg.AlertRules.Shipped(), interval); err != nil {
-		return err
-	}
-	if err := a.metrics.Reload(cfg.Metrics, &cfg.Catalog.Catalog); err != nil {
-		return err
-	}
-	if err := a.fleet.Reload(&cfg.Catalog.Catalog); err != nil {
-		return err
-	}
-	a.voice.Reload(&cfg.Catalog.Catalog)
-	if err := a.plans.Reload(cfg.Plans); err != nil {
-		return err
-	}
-	if err := a.drills.Reload(cfg.Drills); err != nil {
+	if err := a.apply(cfg); err != nil {
+		if back := a.apply(old); back != nil {
+			a.log.Error("after a reload that failed the old configuration is not wholly back: restart", "err", back)
+		}
 		return err
 	}
 	a.mu.Lock()
 	a.cfg = cfg
 	a.mu.Unlock()
-	a.log.Info("the configuration was read again", "file", file)
-	return a.web.ReloadTokens()
+	a.log.Info("the configuration was read again", "file", cfg.file)
+	return nil
+}
+
+// apply hands a configuration to every room that takes one while it runs, those first that may refuse it.
+func (a *app) apply(cfg *config) error {
+	interval := time.Duration(cfg.AlertRules.Interval)
+	if interval == 0 {
+		interval = cfg.Metrics.EvaluationInterval()
+	}
+	catalog := &cfg.Catalog.Catalog
+	for _, take := range []func() error{
+		func() error { return a.rules.Reload(cfg.AlertRules.Files, cfg.AlertRules.Shipped(), interval) },
+		func() error { return a.drills.Reload(cfg.Drills) },
+		func() error { return a.fleet.Reload(catalog) },
+		func() error { return a.metrics.Reload(cfg.Metrics, catalog) },
+		func() error { return a.plans.Reload(cfg.Plans) },
+		a.web.ReloadTokens,
+		func() error { return a.changes.Reload(catalog) },
+	} {
+		if err := take(); err != nil {
+			return err
+		}
+	}
+	a.voice.Reload(catalog)
+	a.incidents.Reload(catalog)
+	return nil
+}
+
+// fixedThatDiffer names the sections that are read only at the start and are not in n what they are in c.
+func (c *config) fixedThatDiffer(n *config) (names []string) {
+	for _, s := range []struct {
+		name     string
+		old, new any
+	}{
+		{"listen", c.Listen, n.Listen}, {"data", c.Data, n.Data}, {"storage", c.Storage, n.Storage}, {"auth", c.Auth, n.Auth},
+		{"heartbeats", c.Heartbeats, n.Heartbeats}, {"voice", c.Voice, n.Voice}, {"incidents", c.Incidents, n.Incidents}, {"gate", c.Gate, n.Gate},
+		{"oncall", c.OnCall, n.OnCall}, {"chatops", c.ChatOps, n.ChatOps}, {"hooks", c.Hooks, n.Hooks},
+	} {
+		if !reflect.DeepEqual(s.old, s.new) {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
 // reloadOnHangup reads the configuration again on SIGHUP until ctx ends.

@@ -58,10 +58,17 @@ func New(cfg Config, cat *ops.Catalog, hooks Hooks) *Engine {
 	}
 	cfg = cfg.WithDefaults()
 	e := &Engine{
-		cfg: cfg, hooks: hooks, catalog: cat, graph: suspects.NewGraph(cat.Calls()), good: map[[2]string]string{},
+		cfg: cfg, hooks: hooks,
 		samples: series.New(0, 0, 0), changes: suspects.NewIndex(), priors: suspects.Priors{},
 		incidents: map[string]*incident{}, alerts: map[string]*alert{}, silences: map[string]*silence{}, nextID: 1,
 	}
+	e.adopt(cat)
+	return e
+}
+
+// adopt takes in what a catalog says.
+func (e *Engine) adopt(cat *ops.Catalog) {
+	e.catalog, e.graph, e.good, e.ordering = cat, suspects.NewGraph(cat.Calls()), map[[2]string]string{}, nil
 	for _, s := range cat.Services {
 		for _, i := range s.Indicators {
 			e.good[[2]string{s.Name, i.Name}] = i.Direction()
@@ -70,7 +77,14 @@ func New(cfg Config, cat *ops.Catalog, hooks Hooks) *Engine {
 			}
 		}
 	}
-	return e
+}
+
+// Reload takes a new catalog, which must be indexed. What is open is understood by it from here on.
+func (e *Engine) Reload(cat *ops.Catalog) {
+	e.adopt(cat)
+	for _, inc := range e.active {
+		inc.setRoot(inc.rootSight, e.graph)
+	}
 }
 
 // Samples is the engine's memory of indicators, for charts. It must not be modified.
