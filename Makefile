@@ -27,7 +27,7 @@ test-ui:         ## the bundle is what the source builds; types, lint, units, si
 	before=$$(mktemp -d)
 	cp -r dist "$$before"
 	npm run build
-	diff -r "$$before/dist" dist || { echo "web/ui/dist is not what the source builds: run 'make ui' and commit it"; exit 1; }
+	diff -rq "$$before/dist" dist || { echo "web/ui/dist is not what the source builds: run 'make ui' and commit it"; exit 1; }
 	npm run budget
 
 test-e2e: build  ## the demo in a real browser: both screens, both languages, three sizes
