@@ -9,7 +9,7 @@ async function start(): Promise<void> {
   const target = document.getElementById('app');
   if (target) mount(App, { target });
   // The other language a little later, so that switching needs no waiting.
-  setTimeout(() => void loadLanguage(otherLang()), 3000);
+  setTimeout(() => loadLanguage(otherLang()).catch(() => {}), 3000);
 }
 
 void start();

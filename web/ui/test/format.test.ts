@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ageText, clockText, Clockface, lengthText, percentText, scopeParts, valueText } from '../src/core/format';
 import { legSummary } from '../src/core/review';
 import { iconFor, urgent, worstFirst } from '../src/core/attention';
-import { orderedSuspects } from '../src/core/suspects';
+import { axisText } from '../src/core/plot';
+import { orderedSuspects, ruledOut } from '../src/core/suspects';
 import { loadPrefs } from '../src/core/prefs';
 import { hrefOf } from '../src/core/links';
 import { incident, suspect } from './fixtures';
@@ -74,6 +75,37 @@ describe('attention', () => {
       iconFor([p2], true),
       iconFor([over], false),
     ]).toEqual(['ok', 'w1', 'c1', 'lost', 'ok']);
+  });
+});
+
+describe('the figures of an axis', () => {
+  it('have as many decimals as tell them apart, each the same', () => {
+    expect(axisText([0.2, 0.6, 1], 'ratio')).toEqual(['20%', '60%', '100%']);
+    expect(axisText([0.985, 0.99, 0.995], 'ratio')).toEqual(['98.5%', '99.0%', '99.5%']);
+    expect(axisText([0, 0.5, 1], 's')).toEqual(['0 ms', '500 ms', '1000 ms']);
+  });
+});
+
+describe('what a person ruled out', () => {
+  const judged = (name: string, change: string) => ({
+    seq: 1,
+    at: null,
+    kind: 'suspect' as const,
+    actor: 'ann',
+    text: '',
+    name,
+    data: { change_id: change },
+  });
+  const none = incident({ suspects: [] });
+
+  it('stays in sight after the server has dropped it', () => {
+    expect(ruledOut([judged('incident.suspect_rejected', 'CHG-1')], none).map((o) => o.change)).toEqual(['CHG-1']);
+  });
+
+  it('goes when it is confirmed after all, or is a suspect', () => {
+    const out = judged('incident.suspect_rejected', 'CHG-2');
+    expect(ruledOut([out, judged('incident.suspect_confirmed', 'CHG-2')], none)).toEqual([]);
+    expect(ruledOut([out], incident())).toEqual([]);
   });
 });
 

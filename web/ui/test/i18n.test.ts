@@ -126,6 +126,27 @@ describe('lines of the timeline in Chinese', () => {
   });
 });
 
+describe('the progress of a plan in Chinese', () => {
+  const line = (text: string, data: object = {}) =>
+    eventText('zh', {
+      name: 'incident.plan_progress',
+      text,
+      data: { plan: 'p', run: 'RUN-1', state: 'verifying', ...data },
+    });
+
+  it('says each step and each verification by itself, so that no two lines look doubled', () => {
+    expect(line('ann started plan p (RUN-1)')).toBe('ann启动预案 p（RUN-1）');
+    expect(line('plan p step 1 of 2 started', { step: 1, steps: 2 })).toBe('预案 p：第 1/2 步开始');
+    expect(line('plan p step 1 of 2 done', { step: 1, steps: 2 })).toBe('预案 p：第 1/2 步完成');
+    expect(line('plan p verification "orders are quick" holds')).toBe('预案 p：验证「orders are quick」通过');
+    expect(line('plan p verification "a" does not hold: 3 is above 2')).toBe('预案 p：验证「a」未通过（3 is above 2）');
+  });
+
+  it('says the state where the sentence is not known', () => {
+    expect(line('plan p (RUN-1) succeeded: all is well', { state: 'succeeded' })).toBe('预案 p（RUN-1）已验证');
+  });
+});
+
 describe("the server's sentences in Chinese", () => {
   it.each([
     ['order-core in HZ-002 succeeds in 50.69% of calls, normal 100%', /HZ-002.*order-core.*50\.69%.*100%/],

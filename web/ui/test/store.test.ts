@@ -11,7 +11,10 @@ class Socket implements SocketLike {
   onclose: (() => void) | null = null;
   onmessage: ((e: { data: unknown }) => void) | null = null;
   send(): void {}
-  close(): void {}
+  closed = false;
+  close(): void {
+    this.closed = true;
+  }
 }
 
 function situation(change: Partial<Situation> = {}): Situation {
@@ -115,6 +118,7 @@ describe('the store', () => {
     answers['GET /situation'] = () => json({ title: 'Unauthorized' }, 401);
     await vi.advanceTimersByTimeAsync(10);
     expect(store.needLogin).toBe(true);
+    expect(socket.closed, 'nothing knocks at a closed door').toBe(true);
     answers['GET /situation'] = () => json(situation());
     answers['POST /session'] = () => json({ name: 'ann', role: 'viewer' });
     await store.signIn('goc_x');

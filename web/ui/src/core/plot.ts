@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
 import type { Chart, Mark } from './types';
 import { millis } from './clock';
+import { valueText } from './format';
 
 /** A chart's series on one time axis, as uPlot takes them: seconds first, then a column a series. */
 export function tableOf(chart: Chart): [number[], ...(number | null | undefined)[][]] {
@@ -19,6 +20,17 @@ function trimmed<T extends [number[], ...(number | null | undefined)[][]]>(table
   const [times, ...columns] = table;
   const first = times.findIndex((_, i) => columns.some((c) => c[i] !== null && c[i] !== undefined));
   return first > 0 ? (table.map((c) => c.slice(first)) as T) : table;
+}
+
+/** The figures of an axis: as many decimals as tell them apart, the same at each. */
+export function axisText(splits: number[], unit?: string): string[] {
+  const step = splits.length > 1 ? Math.abs(splits[1]! - splits[0]!) : 1;
+  if (unit === 'ratio') {
+    const decimals = step >= 0.0099 ? 0 : step >= 0.00099 ? 1 : 2;
+    return splits.map((v) => `${(v * 100).toFixed(decimals)}%`);
+  }
+  if (unit === 's' && Math.max(...splits) < 2) return splits.map((v) => `${Math.round(v * 1000)} ms`);
+  return splits.map((v) => valueText(v, unit));
 }
 
 /** The custom property that colours a series. */
@@ -56,6 +68,7 @@ export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
   ctx.font = style.font.replace(/^(\d+(?:\.\d+)?)px/, (_, n) => `${Math.round(Number(n) * devicePixelRatio)}px`);
   ctx.textBaseline = 'middle';
   ctx.textAlign = 'left'; // the axes leave theirs behind
+  const flags: { text: string; colour: string; start: number; y: number; w: number }[] = [];
   for (const m of inView(marks, u)) {
     const x = Math.round(u.valToPos(millis(m.at) / 1000, 'x', true));
     const text = `${shapes[m.kind] ?? ''}${style.labelOf(m.kind, m.label, m.change_id)}`;
@@ -63,7 +76,8 @@ export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
     const start = Math.max(left, Math.min(x - line * 0.4, left + width - w));
     const end = start + w + line * 0.5;
     const row = taken.findIndex((spans) => spans.every(([a, b]) => end <= a || start >= b));
-    ctx.strokeStyle = ctx.fillStyle = style.colour(colours[m.kind] ?? '--dim');
+    const colour = style.colour(colours[m.kind] ?? '--dim');
+    ctx.strokeStyle = colour;
     ctx.lineWidth = (m.kind === 'onset' ? 2 : 1) * devicePixelRatio;
     ctx.setLineDash(m.kind === 'onset' ? [] : [4 * devicePixelRatio, 3 * devicePixelRatio]);
     const y = row < 0 ? top : top - line * (ROWS - row) + line * 0.5;
@@ -72,8 +86,15 @@ export function drawMarks(u: uPlot, marks: Mark[], style: MarkStyle): void {
     ctx.lineTo(x, top + height);
     ctx.stroke();
     if (row < 0) continue;
-    ctx.fillText(text, start, y);
+    flags.push({ text, colour, start, y, w });
     taken[row]!.push([start, end]);
+  }
+  // The words over all lines, so that none goes through them.
+  for (const f of flags) {
+    ctx.fillStyle = style.colour('--panel');
+    ctx.fillRect(f.start - line * 0.1, f.y - line * 0.5, f.w + line * 0.2, line);
+    ctx.fillStyle = f.colour;
+    ctx.fillText(f.text, f.start, f.y);
   }
   ctx.restore();
 }

@@ -4,7 +4,7 @@ import { Clockface, type Lang } from '../core/format';
 import { loadLanguage, say, sayWord, sentenceText, type Args, type Key } from '../core/i18n';
 import { loadPrefs, savePrefs, type Prefs } from '../core/prefs';
 import { parseRoute, withQuery, type Route } from '../core/router';
-import { Store } from '../core/store';
+import { reason, Store } from '../core/store';
 
 // The framework-free store, prefs and route as Svelte sees them.
 
@@ -140,7 +140,11 @@ export function face(): Clockface {
 
 /** Switches the language without loading the page anew. */
 export async function speak(lang: Lang): Promise<void> {
-  await loadLanguage(lang);
+  try {
+    await loadLanguage(lang);
+  } catch (e) {
+    return store.notify('error', t('error.load', { why: reason(e) }));
+  }
   setPref('lang', lang);
 }
 

@@ -44,11 +44,30 @@ function ranked(d: Data): string | null {
   return none > p ? `多半与变更无关（${percentText(none)}）；${first}` : first;
 }
 
-function planProgress(d: Data): string | null {
-  const head = `预案 ${s(d.plan)}${s(d.run) ? `（${s(d.run)}）` : ''}`;
+const outcomes: Record<string, string> = {
+  started: '开始',
+  done: '完成',
+  holds: '通过',
+  failed: '失败',
+  'does not hold': '未通过',
+  'may or may not have been done': '结果不明',
+  'could not be done yet and will be tried again': '暂未做成，将重试',
+};
+const part = new RegExp(
+  `^plan \\S+ (?:step \\d+ of \\d+|(\\w+) "(.+)") (${Object.keys(outcomes).join('|')})(?:: (.*))?$`,
+);
+const parts: Record<string, string> = { verification: '验证', precondition: '前提', undo: '撤销' };
+
+function planProgress(d: Data, l: Line): string | null {
   if (!s(d.plan)) return null;
-  if (d.step) return `${head}第 ${s(d.step)}/${s(d.steps)} 步 · ${word('run', d.state)}`;
-  return `${head}${word('run', d.state)}`;
+  const said = part.exec(l.text ?? '');
+  if (said) {
+    const what = said[1] ? `${parts[said[1]] ?? said[1]}「${said[2]}」` : `第 ${s(d.step)}/${s(d.steps)} 步`;
+    return `预案 ${s(d.plan)}：${what}${outcomes[said[3]!]}${said[4] ? `（${said[4]}）` : ''}`;
+  }
+  const who = /^(.+) started plan /.exec(l.text ?? '')?.[1];
+  const head = `预案 ${s(d.plan)}${s(d.run) ? `（${s(d.run)}）` : ''}`;
+  return who ? `${who}启动${head}` : `${head}${word('run', d.state)}`;
 }
 
 function run(d: Data): string | null {

@@ -59,6 +59,9 @@ const patterns: [RegExp, string][] = [
   [/^mitigated by (\S+)$/, '$1 标记为已止损'],
   [/^resolved by (\S+)$/, '$1 解决'],
   [/^all alerts have been resolved for (\S+)$/, '所有告警恢复已满 $1'],
+  [/^all steps are done, and it is verified that they worked$/, '所有步骤完成，已验证有效'],
+  [/^all steps are done; the plan has no verification$/, '所有步骤完成；该预案不带验证'],
+  [/^(\S+) is inside the bounds$/, '$1，在限值之内'],
 ];
 
 // Of a severity's evidence, which is a list.
