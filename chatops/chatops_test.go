@@ -375,6 +375,16 @@ func TestARestartLosesNothingAndTellsNothingTwice(t *testing.T) {
 	}
 }
 
+func TestTheFirstIncidentIsToldAlsoWhenACrashComesBeforeItIsRead(t *testing.T) {
+	r := newRoom(t)
+	r.d.tell("opened", "opened: cart fails", nothing)
+	r.open()
+	r.follow()
+	if errs := r.deliver(); errs != nil || len(r.w.seen()) == 0 {
+		t.Errorf("Slack heard %q, %v", story(r.w.seen()), errs)
+	}
+}
+
 func TestHistoryIsNotToldOnAFirstStart(t *testing.T) {
 	j := newJournal()
 	r := newRoom(t, func(o *chatops.Options) { o.Journal = j })

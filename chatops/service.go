@@ -140,8 +140,10 @@ func (s *Service) metrics() {
 	}
 }
 
-// load reads the cursor and the messages. A first start begins at now: history is not told.
+// load reads the cursor and the messages. A first start begins at now: history is not told. That is written down, for else
+// a start after a crash would begin at its own now and leave out what came between.
 func (s *Service) load(ctx context.Context) error {
+	first := true
 	s.cursor.Store(s.o.Journal.LastSeq())
 	err := s.o.Journal.Load(ctx, "cursor", func(r ops.Record) error {
 		var c cursor
@@ -152,8 +154,12 @@ func (s *Service) load(ctx context.Context) error {
 			return ops.Errorf(ops.Internal, "the cursor of chatops cannot be read: %w", err)
 		}
 		s.cursor.Store(c.Seq)
+		first = false
 		return nil
 	})
+	if err == nil && first && s.tells() {
+		_, err = s.o.Journal.Append(ops.Mutation{Put: []ops.Record{ops.Encode("cursor", cursorID, cursor{Seq: s.cursor.Load()})}}).Wait(ctx)
+	}
 	if err != nil {
 		return err
 	}
