@@ -15,7 +15,7 @@ import (
 var noon = time.Date(2026, 11, 16, 12, 0, 0, 0, time.UTC)
 
 func catalog(t testing.TB) *ops.Catalog {
-	c := &ops.Catalog{Services: []ops.Service{{Name: "pay", Indicators: []ops.Indicator{{Name: "orders_per_min", Good: ops.GoodHigher}}}, {Name: "cart"}}}
+	c := &ops.Catalog{Services: []ops.Service{{Name: "pay", Indicators: []ops.Indicator{{Name: "orders_per_min", Expr: "orders", Good: ops.GoodHigher}}}, {Name: "cart"}}}
 	for i := range 20 {
 		c.Stores = append(c.Stores, ops.Store{ID: fmt.Sprintf("S-%02d", i), City: map[bool]string{true: "Shanghai", false: "Beijing"}[i < 5]})
 	}
