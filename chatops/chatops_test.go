@@ -390,6 +390,7 @@ func TestHistoryIsNotToldOnAFirstStart(t *testing.T) {
 	r := newRoom(t, func(o *chatops.Options) { o.Journal = j })
 	r.j, r.d.j = j, j
 	r.d.tell("opened", "long ago", nothing)
+	delete(r.j.records, "cursor/chatops") // as if nothing had been started before
 	r.open()
 	r.follow()
 	if errs := r.deliver(); errs != nil || len(r.w.seen()) != 0 {
