@@ -36,14 +36,15 @@ func (d *demoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer remove()
-	ctx, cancel := context.WithCancel(ctx)
+	// The world ends after the program: at the end a drill's fault is taken away from it, and chat gets what is under way.
+	outlasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	// Listen first: nothing else should start when the port is taken, and port 0 gets its number here.
 	ln, err := net.Listen("tcp", d.Listen)
 	if err != nil {
 		return fmt.Errorf("%w (another goc? try --listen 127.0.0.1:0)", err)
 	}
-	w, err := world.New(ctx, world.Options{Seed: d.Seed, Speed: d.Speed, NoFaults: d.NoFaults, Dir: dir, Out: s.out})
+	w, err := world.New(outlasting, world.Options{Seed: d.Seed, Speed: d.Speed, NoFaults: d.NoFaults, Dir: dir, Out: s.out})
 	if err != nil {
 		return err
 	}
