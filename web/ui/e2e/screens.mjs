@@ -168,9 +168,9 @@ async function keysAndLanguage(browser) {
   await page.context().close();
 }
 
-/** Each of the other screens paints. */
-async function others(browser) {
-  const page = await open(browser, 'desktop', 'en', problems);
+/** Each of the other screens paints, keeps nobody out, and fits. */
+async function others(browser, size) {
+  const page = await open(browser, size, 'en', problems);
   for (const path of [
     '/i',
     '/fleet',
@@ -186,8 +186,11 @@ async function others(browser) {
     await page.goto(base + path, { waitUntil: 'domcontentloaded' });
     await page.locator('main h1').first().waitFor({ timeout: 10_000 });
     await page.waitForTimeout(700);
-    await shoot(page, `other${path.replaceAll('/', '-')}`);
-    check((await page.locator('main .error').count()) === 0, `${path}: loads without an error`);
+    await shoot(page, `other-${size}${path.replaceAll('/', '-')}`);
+    check((await page.locator('main .error').count()) === 0, `${path} ${size}: loads without an error`);
+    const wide = await page.evaluate(() => document.getElementById('main').scrollWidth > innerWidth + 1);
+    check(!wide, `${path} ${size}: nothing sticks out sideways`);
+    await axe(page, `${path} ${size}`);
   }
   await page.context().close();
 }
@@ -201,7 +204,7 @@ try {
   await acknowledge(browser);
   await planDialog(browser);
   await keysAndLanguage(browser);
-  await others(browser);
+  for (const size of ['desktop', 'phone']) await others(browser, size);
 } catch (e) {
   problems.push(String(e.stack ?? e));
 } finally {

@@ -54,7 +54,6 @@ export const en = {
   'leg.over': '{time} over',
   'leg.met': 'in time',
   'leg.missed': 'too late',
-  'leg.by': 'by {by}',
   'leg.row': '{leg}: target {target}, {state}, {time}',
 
   'clock.since': 'since onset',

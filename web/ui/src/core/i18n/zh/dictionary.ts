@@ -56,7 +56,6 @@ export const zh: Dictionary = {
   'leg.over': '超 {time}',
   'leg.met': '达标',
   'leg.missed': '未达标',
-  'leg.by': '{by}',
   'leg.row': '{leg}：目标 {target}，{state}，{time}',
 
   'clock.since': '自故障发生',

@@ -56,6 +56,7 @@ const patterns: [RegExp, string][] = [
 
   [/^alert (\S+)$/, '告警 $1'],
   [/^(\S+) confirmed (\S+)$/, '$1 确认 $2'],
+  [/^declared by (\S+)$/, '$1 宣布'],
   [/^mitigated by (\S+)$/, '$1 标记为已止损'],
   [/^resolved by (\S+)$/, '$1 解决'],
   [/^all alerts have been resolved for (\S+)$/, '所有告警恢复已满 $1'],
