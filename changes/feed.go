@@ -71,7 +71,7 @@ func (f *feed) take() []message {
 	return q
 }
 
-// run delivers until ctx ends, or until a commit fails: then nothing more becomes durable.
+// run delivers until ctx ends. What the journal refused is not told; what comes after it may be good.
 func (f *feed) run(ctx context.Context) {
 	defer close(f.ended)
 	var watchers []*watcher
@@ -88,8 +88,11 @@ func (f *feed) run(ctx context.Context) {
 				close(m.done)
 				continue
 			}
-			if _, err := m.receipt.Wait(ctx); err != nil {
+			switch _, err := m.receipt.Wait(ctx); {
+			case ctx.Err() != nil:
 				return
+			case err != nil:
+				continue
 			}
 			watchers = tell(watchers, []ops.Change{m.change})
 		}

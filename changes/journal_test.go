@@ -14,12 +14,20 @@ type journal struct {
 	mu     sync.Mutex
 	rows   map[[2]string][]byte
 	events []ops.Event
+	refuse bool // the next mutation, and only that
 }
 
 func newJournal() *journal { return &journal{rows: map[[2]string][]byte{}} }
 
 func (j *journal) Append(m ops.Mutation) *ops.Receipt {
 	j.mu.Lock()
+	if j.refuse {
+		j.refuse = false
+		j.mu.Unlock()
+		r := ops.NewReceipt()
+		r.Settle(nil, ops.Errorf(ops.TooLarge, "refused"))
+		return r
+	}
 	for _, r := range m.Put {
 		j.rows[[2]string{r.Kind, r.ID}] = r.Body
 	}

@@ -43,3 +43,24 @@ func TestAStoreThatANewCatalogPutsIntoACityIsUnderThatCitysFreeze(t *testing.T) 
 		t.Errorf("the changes of the moved store: %+v %v, want %s", l.Items, err, old.ID)
 	}
 }
+
+func TestAChangeThatTheJournalRefusesKeepsNoneAfterItFromThoseWhoWatch(t *testing.T) {
+	r := open(t, changes.Config{})
+	told := make(chan string, 8)
+	defer r.Watch(func(c ops.Change) { told <- c.Title })()
+	r.journal.mu.Lock()
+	r.journal.refuse = true
+	r.journal.mu.Unlock()
+	if _, err := r.Record(context.Background(), ci, ops.Change{Kind: ops.KindConfig, Title: "refused"}); err == nil {
+		t.Fatal("the journal refused it, the room did not")
+	}
+	r.record(ci, ops.Change{Kind: ops.KindConfig, Title: "good"})
+	select {
+	case title := <-told:
+		if title != "good" {
+			t.Errorf("told of %q", title)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the change after the refused one was told to nobody")
+	}
+}

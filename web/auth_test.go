@@ -234,3 +234,11 @@ func TestMountedHandlersKnowWhoActs(t *testing.T) {
 	w.problem(403, w.do(ops.Viewer, "POST", "/api/v2/alerts", "[]"))
 	w.must(200, w.do(ops.Viewer, "GET", "/prometheus/api/v1/query?query=up", ""))
 }
+
+func TestANameThatTheJournalCouldNotKeepGetsNoToken(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{`a\u0000b`, `a\nb`, ` `, `\u202e`} {
+		w.problem(422, w.do(ops.Admin, "POST", "/api/v1/tokens", `{"name":"`+name+`","role":"ci"}`))
+	}
+	w.must(201, w.do(ops.Admin, "POST", "/api/v1/tokens", `{"name":"值班 甲","role":"ci"}`))
+}

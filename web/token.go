@@ -12,6 +12,8 @@ import (
 	"hash/crc32"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"goc/ops"
 )
@@ -72,14 +74,20 @@ func hashOf(secret string) string {
 
 func sameHash(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
+// maySign says whether a name may stand in the audit: the journal would refuse all that someone of another name does.
+func maySign(name string) bool {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	return name != "" && len(name) <= 128 && utf8.ValidString(name) && !strings.ContainsFunc(name, unprintable)
+}
+
 // CreateToken makes a token in the journal and returns it with its secret, which is stored nowhere. A running server
 // makes its own through the API; this is for one that is not running.
 func CreateToken(ctx context.Context, j Journal, who ops.Principal, spec TokenSpec, now time.Time) (Token, string, error) {
 	if !spec.Role.Valid() {
 		return Token{}, "", ops.Errorf(ops.Invalid, "must be one of viewer, responder, commander, admin, ci, agent, sender").At("body.role")
 	}
-	if spec.Name = strings.TrimSpace(spec.Name); spec.Name == "" || len(spec.Name) > 128 {
-		return Token{}, "", ops.Errorf(ops.Invalid, "must have 1 to 128 bytes").At("body.name")
+	if spec.Name = strings.TrimSpace(spec.Name); !maySign(spec.Name) {
+		return Token{}, "", ops.Errorf(ops.Invalid, "must have 1 to 128 bytes of printable text").At("body.name")
 	}
 	id, secret := newSecret()
 	t := Token{ID: id, Name: spec.Name, Role: spec.Role, CreatedAt: ops.At(now), CreatedBy: who.Name}

@@ -51,6 +51,9 @@ func fileToken(fields []string) (storedToken, error) {
 	if len(fields) != 3 {
 		return storedToken{}, errors.New("a line must read NAME ROLE TOKEN or NAME ROLE sha256:HEX")
 	}
+	if !maySign(fields[0]) {
+		return storedToken{}, errors.New("a name must have 1 to 128 bytes of printable text")
+	}
 	role := ops.Role(fields[1])
 	if !role.Valid() {
 		return storedToken{}, errors.New("the role must be one of viewer, responder, commander, admin, ci, agent, sender")
