@@ -267,7 +267,8 @@ func (a *app) deliver(ctx context.Context) error {
 			if e.Kind != plans.EffectKind {
 				return
 			}
-			if err := a.plans.Settled(ctx, e); err != nil {
+			// Also of a step that was cut off because we are ending, when ctx is over and the journal still open.
+			if err := a.plans.Settled(context.WithoutCancel(ctx), e); err != nil {
 				a.log.Error("how a plan's step ended was not recorded", "effect", e.ID, "err", err)
 			}
 		},
