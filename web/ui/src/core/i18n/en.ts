@@ -343,7 +343,7 @@ export const en = {
   'review.schedule': 'Schedule',
   'review.median': 'median',
   'review.inTime': 'in time',
-  'review.incidents': '{n} incidents',
+  'review.incidents': 'Incidents: {n}',
   'review.noOncall': 'No on-call schedule is configured.',
 
   'me.title': 'Me',
