@@ -248,7 +248,12 @@ func (a *app) run(ctx context.Context, ln net.Listener) error {
 	}
 	for _, l := range loops {
 		a.loops.Go(func() {
-			if err := l.run(ctx); err != nil && ctx.Err() == nil {
+			err := l.run(ctx)
+			switch {
+			case err == nil || ctx.Err() != nil:
+			case a.store.Err() != nil: // the server goes on: it answers 503 and says on /readyz why
+				a.log.Error("a loop ended because the journal has stopped", "loop", l.name, "err", err)
+			default:
 				select {
 				case a.failure <- fmt.Errorf("%s: %w", l.name, err):
 				default:

@@ -146,7 +146,8 @@ func TestAFullDiskAcknowledgesNothingMoreAndLosesNothing(t *testing.T) {
 		t.Fatalf("mount: %v %s", err, out)
 	}
 	t.Cleanup(func() { exec.Command("umount", "-l", disk).Run() })
-	config, listen := serveYAML(t, quietYAML)
+	// With messages to deliver, so that also what goes out meets a journal that has stopped.
+	config, listen := serveYAML(t, quietYAML+`chatops: {slack: {api_url: "http://127.0.0.1:1/", token: xoxb-1, channel: C1}}`+"\n")
 	text, _ := os.ReadFile(config)
 	os.WriteFile(config, []byte(strings.Replace(string(text), "data: data", "data: "+filepath.Join(disk, "data"), 1)), 0o644)
 	p := serve(t, config, listen)
@@ -173,6 +174,7 @@ func TestAFullDiskAcknowledgesNothingMoreAndLosesNothing(t *testing.T) {
 	if code := p.call("GET", "/readyz", nil, &ready); code != 503 || !strings.Contains(fmt.Sprint(ready), "full") {
 		t.Errorf("/readyz says %d %v, want 503 and that the disk is full", code, ready)
 	}
+	p.until(20*time.Second, "done with delivering", func() bool { return strings.Contains(p.out.String(), "loop=outbox") })
 	if p.call("GET", "/healthz", nil, nil) != 200 {
 		t.Errorf("not alive:\n%s", p.out)
 	}
