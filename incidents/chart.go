@@ -44,7 +44,10 @@ func (s *Service) Chart(ctx context.Context, id string) (ops.Chart, error) {
 		services = s.headlineServices()
 		c.Title = indicator
 	}
-	affected, others := part(s.lines(ctx, indicator, services, from, to), inc, hit)
+	lines := s.lines(ctx, indicator, services, from, to)
+	from = firstSample(lines, from, to)
+	c.From = ops.At(from)
+	affected, others := part(lines, inc, hit)
 	switch {
 	case len(affected) > 0 && len(others) > 0:
 		c.Series = []ops.Series{fold("affected", indicator, affected, from, to), fold("others", indicator, others, from, to)}
@@ -65,6 +68,14 @@ func (s *Service) symptom(inc ops.Incident) (service, indicator, where string) {
 	if now := s.now(); until.After(now) {
 		until = now
 	}
+	// What the alerts speak of proves the incident. What departed most may be something else: calls that fail are quick.
+	if told, unit := toldIndicator(inc); told != "" {
+		for _, name := range e.SymptomServices(inc.ID) {
+			if slices.ContainsFunc(e.Samples().OfService(name), hasIndicator(told)) {
+				return name, told, unit
+			}
+		}
+	}
 	for _, name := range e.SymptomServices(inc.ID) {
 		if d, ok := suspects.Onset(e.Samples(), []string{name}, inc.Scope.Store, until, e.Direction); ok {
 			where = d.Key.Unit
@@ -81,6 +92,25 @@ func (s *Service) symptom(inc ops.Incident) (service, indicator, where string) {
 		}
 	}
 	return "", indicator, ""
+}
+
+// toldIndicator is the indicator that most of the incident's alerts name in their label "indicator", as the shipped rules
+// do, and the first unit that they name of it; "" when none does.
+func toldIndicator(inc ops.Incident) (most, unit string) {
+	counts, units := map[string]int{}, map[string]string{}
+	for _, a := range inc.Alerts {
+		name := a.Labels["indicator"]
+		if name == "" {
+			continue
+		}
+		if units[name] == "" {
+			units[name] = a.Labels["unit"]
+		}
+		if counts[name]++; counts[name] > counts[most] || counts[name] == counts[most] && name < most {
+			most = name
+		}
+	}
+	return most, units[most]
 }
 
 // part divides the lines into what the incident affects and the rest: by the stores that it names, else by where the

@@ -68,7 +68,23 @@ func (s *Service) remembered(indicator string, services []string, from, to time.
 
 // stepOf is the width of one point of a chart.
 func stepOf(from, to time.Time) time.Duration {
-	return max(2*time.Second, (to.Sub(from)/maxPoints + time.Second - 1).Truncate(time.Second))
+	return max(time.Second, (to.Sub(from)/maxPoints + time.Second - 1).Truncate(time.Second))
+}
+
+// firstSample is when the lines begin, where that is after from: a chart has no use for time of which nothing is known.
+func firstSample(lines []line, from, to time.Time) time.Time {
+	first := to
+	for _, l := range lines {
+		if len(l.times) > 0 {
+			if t := time.UnixMilli(int64(l.times[0] * 1000)); t.Before(first) {
+				first = t
+			}
+		}
+	}
+	if first.After(from) && first.Before(to) {
+		return first
+	}
+	return from
 }
 
 // fold makes one series of lines: a counted indicator is summed over them, any other averaged. A point without any

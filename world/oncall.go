@@ -90,10 +90,15 @@ func (p *person) reject(ctx context.Context, in ops.Incident, path string) {
 }
 
 func (p *person) judge(ctx context.Context, in ops.Incident, path string) {
-	if len(in.Suspects) == 0 || in.Suspects[0].Probability < in.NoChange || in.Suspects[0].Probability < 0.5 {
+	if len(in.Suspects) == 0 || in.Suspects[0].Probability < in.NoChange {
+		p.say(p.name, "says that no change did %s", in.ID)
+		p.client.do(ctx, http.MethodPost, path+"/suspects/none/confirm", map[string]string{}, nil)
 		return
 	}
 	s := in.Suspects[0]
+	if s.Probability < 0.5 {
+		return
+	}
 	p.say(p.name, "confirms %s (%.0f %%) as the cause of %s", s.ChangeID, s.Probability*100, in.ID)
 	p.client.do(ctx, http.MethodPost, path+"/suspects/"+url.PathEscape(s.ChangeID)+"/confirm", map[string]string{"note": "it fits"}, nil)
 }

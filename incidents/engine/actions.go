@@ -217,6 +217,9 @@ func (e *Engine) mergeBy(inc *incident, in Action, now time.Time) error {
 
 // judge takes a person's verdict on a suspect. Confirming stops the locate leg; both train the priors.
 func (e *Engine) judge(inc *incident, in Action, now time.Time) error {
+	if in.Change == NoChange {
+		return e.judgeNone(inc, in, now)
+	}
 	ch, ok := e.changes.Change(in.Change)
 	if !ok && !slices.ContainsFunc(inc.Suspects, func(s ops.Suspect) bool { return s.ChangeID == in.Change }) {
 		return ops.Errorf(ops.NotFound, "there is no such change").At("path.change")
@@ -239,6 +242,24 @@ func (e *Engine) judge(inc *incident, in Action, now time.Time) error {
 		inc.Rejected = append(inc.Rejected, in.Change)
 		e.event(inc, now, "suspect_rejected", "suspect", in.Who.Name, in.Who.Name+" ruled out "+title+with(in.Note), map[string]any{"change_id": in.Change, "note": in.Note})
 	}
+	inc.rankDue, inc.rankedAt = true, time.Time{}
+	return nil
+}
+
+// NoChange stands for "no change did it" where a suspect's change is named.
+const NoChange = "none"
+
+// judgeNone takes a person's word that no change did it: the cause is named as far as changes go, and the locate leg stops.
+func (e *Engine) judgeNone(inc *incident, in Action, now time.Time) error {
+	if !in.Confirmed {
+		return ops.Errorf(ops.Invalid, "that no change did it cannot be ruled out by itself").At("path.change").WithHint("confirm the change that did it")
+	}
+	if old, known := e.changes.Change(inc.Confirmed); known {
+		e.unlearn(inc, inc.Confirmed, old.Kind)
+	}
+	inc.Confirmed = ""
+	by := in.Who.Name + " says that no change did it"
+	e.located(inc, now, in.Who.Name, by, "located "+ops.Since(now.Sub(inc.OnsetAt.Time))+" after the onset: "+by+with(in.Note))
 	inc.rankDue, inc.rankedAt = true, time.Time{}
 	return nil
 }
