@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,7 +57,8 @@ type app struct {
 	intake    *intake.Service
 	web       *web.Server
 
-	reloading sync.Mutex // one reload at a time
+	reloading sync.Mutex     // one reload at a time
+	hangups   chan os.Signal // SIGHUP
 
 	ended   <-chan struct{} // closed when the program is to stop
 	cancel  context.CancelFunc
@@ -71,7 +74,10 @@ const stopWithin = 20 * time.Second
 // It owns ln from here on. What a room needs of one that comes later is asked through a, when it is there.
 func start(ctx context.Context, cfg *config, ln net.Listener, log *slog.Logger) (_ *app, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &app{url: "http://" + ln.Addr().String(), log: log, cfg: cfg, registry: prometheus.NewRegistry(), ended: ctx.Done(), cancel: cancel, failure: make(chan error, 1)}
+	a := &app{url: "http://" + ln.Addr().String(), log: log, cfg: cfg, registry: prometheus.NewRegistry(), ended: ctx.Done(), cancel: cancel, failure: make(chan error, 1), hangups: make(chan os.Signal, 1)}
+	if cfg.file != "" { // from here on, for during the start it would otherwise end the process
+		signal.Notify(a.hangups, syscall.SIGHUP)
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.stop())

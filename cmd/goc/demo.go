@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sort"
+	"syscall"
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
@@ -36,6 +38,8 @@ func (d *demoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer remove()
+	ctx, unhook := signal.NotifyContext(ctx, syscall.SIGHUP) // whose terminal is closed has seen enough
+	defer unhook()
 	// The world ends after the program: at the end a drill's fault is taken away from it, and chat gets what is under way.
 	outlasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

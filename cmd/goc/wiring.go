@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"net/http"
-	"os"
 	"os/signal"
 	"reflect"
 	"strings"
-	"syscall"
 	"time"
 
 	"goc/changes"
@@ -176,14 +174,12 @@ func (c *config) fixedThatDiffer(n *config) (names []string) {
 
 // reloadOnHangup reads the configuration again on SIGHUP until ctx ends.
 func (a *app) reloadOnHangup(ctx context.Context) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+	defer signal.Stop(a.hangups)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-hup:
+		case <-a.hangups:
 			if err := a.reload(ctx); err != nil {
 				a.log.Error("the configuration was not read again; the old one goes on working", "err", err)
 			}
