@@ -445,6 +445,7 @@ export const en = {
   'indicator.latency_seconds': 'latency',
   'indicator.orders_per_min': 'orders a minute',
   'indicator.error_ratio': 'error ratio',
+  'indicator.devices_unwell': 'devices not well',
 } as const;
 
 export type Key = keyof typeof en;

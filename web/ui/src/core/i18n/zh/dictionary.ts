@@ -446,4 +446,5 @@ export const zh: Dictionary = {
   'indicator.latency_seconds': '延迟',
   'indicator.orders_per_min': '每分钟订单',
   'indicator.error_ratio': '错误率',
+  'indicator.devices_unwell': '异常设备数',
 };

@@ -56,6 +56,7 @@ const patterns: [RegExp, string][] = [
 
   [/^alert (\S+)$/, '告警 $1'],
   [/^(\S+) confirmed (\S+)$/, '$1 确认 $2'],
+  [/^(\S+) says that no change did it$/, '$1 判断与变更无关'],
   [/^declared by (\S+)$/, '$1 宣布'],
   [/^mitigated by (\S+)$/, '$1 标记为已止损'],
   [/^resolved by (\S+)$/, '$1 解决'],
