@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts `goc demo`, waits for its first incident and looks at it in a real browser: both screens, both languages, three
-# sizes, axe, acknowledge. Needs bin/goc and web/ui/node_modules. Screenshots go to $OUT.
+# sizes, axe, acknowledge; then a drill, a plan, a sign-in and an outage by hand. Needs bin/goc and web/ui/node_modules. Screenshots go to $OUT.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${OUT:-$(mktemp -d)}
@@ -15,4 +15,7 @@ for _ in $(seq 1 200); do
   sleep 0.1
 done
 node web/ui/e2e/screens.mjs "http://127.0.0.1:$port" "$out" || { cat "$data/story.txt"; exit 1; }
+kill $goc && wait $goc || true
+# The acts start servers of their own: a drill, a plan, a sign-in and an outage, done by hand in the browser.
+node web/ui/e2e/acts.mjs bin/goc "$out" "$port"
 echo "screenshots in $out"
