@@ -76,7 +76,7 @@ func (s *Service) Vector(ctx context.Context, expr string, at time.Time) (promql
 
 // instant answers a person's or dashboard's query, when its turn has come.
 func (s *Service) instant(ctx context.Context, expr string, at time.Time) (parser.Value, error) {
-	return s.inTurn(ctx, expr, func(ctx context.Context) (parser.Value, error) { return s.run(ctx, expr, at, at, 0) })
+	return s.inTurn(ctx, expr, 1, func(ctx context.Context) (parser.Value, error) { return s.run(ctx, expr, at, at, 0) })
 }
 
 // overRange is instant for a range.
@@ -89,12 +89,15 @@ func (s *Service) overRange(ctx context.Context, expr string, from, to time.Time
 	case to.Sub(from)/step > MaxSteps:
 		return nil, ops.Errorf(ops.Invalid, "a range may have at most %d points per series", MaxSteps).At("step").WithHint("use a longer step")
 	}
-	return s.inTurn(ctx, expr, func(ctx context.Context) (parser.Value, error) { return s.run(ctx, expr, from, to, step) })
+	return s.inTurn(ctx, expr, int64(to.Sub(from)/step)+1, func(ctx context.Context) (parser.Value, error) { return s.run(ctx, expr, from, to, step) })
 }
 
-func (s *Service) inTurn(ctx context.Context, expr string, run func(context.Context) (parser.Value, error)) (parser.Value, error) {
+func (s *Service) inTurn(ctx context.Context, expr string, steps int64, run func(context.Context) (parser.Value, error)) (parser.Value, error) {
 	if expr == "" || len(expr) > MaxExprLength {
 		return nil, ops.Errorf(ops.Invalid, "an expression must have 1 to %d bytes", MaxExprLength).At("query")
+	}
+	if err := checkSubqueries(expr, steps, s.evaluationInterval()); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.queryTimeout)
 	defer cancel()

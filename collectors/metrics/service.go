@@ -189,6 +189,13 @@ func (s *Service) sampleInterval() time.Duration {
 	return time.Duration(s.config.SampleInterval)
 }
 
+// evaluationInterval is also the step of a subquery that names none.
+func (s *Service) evaluationInterval() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Duration(s.config.Global.EvaluationInterval)
+}
+
 // SampleOnce evaluates every indicator as of at, keeps the samples and hands them to the subscribers. Run calls it.
 func (s *Service) SampleOnce(ctx context.Context, at time.Time) {
 	s.mu.Lock()
