@@ -22,15 +22,14 @@ import (
 // act on, and a Slack.
 type outside struct {
 	*httptest.Server
-	mu     sync.Mutex
-	down   int
-	calls  map[string]int // by path
-	cards  int            // messages in Slack's channel
-	lines  map[string]int // in threads, by text
-	slack  int            // Slack's methods called
-	hold   chan struct{}  // what /step waits for
-	begun  chan struct{}  // closed once /step was called
-	unheld sync.Once
+	mu    sync.Mutex
+	down  int
+	calls map[string]int // by path
+	cards int            // messages in Slack's channel
+	lines map[string]int // in threads, by text
+	slack int            // Slack's methods called
+	hold  chan struct{}  // what /step waits for
+	begun chan struct{}  // closed once /step was called
 }
 
 func newOutside(t *testing.T) *outside {

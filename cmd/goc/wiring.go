@@ -161,9 +161,17 @@ func (c *config) fixedThatDiffer(n *config) (names []string) {
 		name     string
 		old, new any
 	}{
-		{"listen", c.Listen, n.Listen}, {"data", c.Data, n.Data}, {"storage", c.Storage, n.Storage}, {"auth", c.Auth, n.Auth},
-		{"heartbeats", c.Heartbeats, n.Heartbeats}, {"voice", c.Voice, n.Voice}, {"incidents", c.Incidents, n.Incidents}, {"gate", c.Gate, n.Gate},
-		{"oncall", c.OnCall, n.OnCall}, {"chatops", c.ChatOps, n.ChatOps}, {"hooks", c.Hooks, n.Hooks},
+		{"listen", c.Listen, n.Listen},
+		{"data", c.Data, n.Data},
+		{"storage", c.Storage, n.Storage},
+		{"auth", c.Auth, n.Auth},
+		{"heartbeats", c.Heartbeats, n.Heartbeats},
+		{"voice", c.Voice, n.Voice},
+		{"incidents", c.Incidents, n.Incidents},
+		{"gate", c.Gate, n.Gate},
+		{"oncall", c.OnCall, n.OnCall},
+		{"chatops", c.ChatOps, n.ChatOps},
+		{"hooks", c.Hooks, n.Hooks},
 	} {
 		if !reflect.DeepEqual(s.old, s.new) {
 			names = append(names, s.name)
