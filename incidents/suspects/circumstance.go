@@ -85,6 +85,24 @@ func undone(ch *ops.Change) time.Time {
 	return ch.FinishedAt.Time
 }
 
+// bakedTerm speaks for a change whose stages were watched and found well before the onset. A bake finds nine of ten harmful
+// changes and is wrong about one healthy one in four (docs/benchmarks.md), so "healthy" is some two log-odds; half of that is
+// taken, for what a bake does not look at.
+func bakedTerm(ch *ops.Change, k Case, w Weights) ops.Evidence {
+	n := 0
+	for _, st := range ch.Stages {
+		over := st.FinishedAt.Add(time.Duration(st.Bake))
+		if st.Verdict == ops.Healthy && !st.FinishedAt.IsZero() && !over.After(k.Onset) {
+			n++
+		}
+	}
+	if n == 0 {
+		return ops.Evidence{}
+	}
+	text := fmt.Sprintf("%d of its stages had baked and %s well before the onset", n, plural(n, "was", "were"))
+	return ops.Evidence{Term: "baked", Weight: -w.Baked * float64(min(n, 2)), Text: text, Args: map[string]any{"stages": n}}
+}
+
 // timeTerm decays with the time between the change's last move and the onset. The kind sets the pace.
 func timeTerm(ch *ops.Change, k Case, moved time.Time, stage int, w Weights) ops.Evidence {
 	before := max(0, k.Onset.Sub(moved))

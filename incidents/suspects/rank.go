@@ -94,6 +94,7 @@ func consider(k Case, ch *ops.Change, w World, now time.Time) *candidate {
 	}
 	c.add(priorTerm(ch, w))
 	c.add(conductTerm(ch, w.Weights))
+	c.add(bakedTerm(ch, k, w.Weights))
 	c.add(undoneTerm(ch, k, w.Weights))
 	c.add(timeTerm(ch, k, moved, stage, w.Weights))
 	reach, distance := reachTerm(k, ch, w)

@@ -64,6 +64,11 @@ func TestWhatOnlyCircumstanceSays(t *testing.T) {
 	forced.Overridden = true
 	undone := started("undone", ops.KindRelease, "pay", 3*time.Minute)
 	undone.Status, undone.FinishedAt = ops.ChangeRolledBack, ops.At(onset.Add(-2*time.Minute))
+	baked := started("baked", ops.KindRelease, "pay", 3*time.Minute)
+	baked.Stages = []ops.Stage{
+		{StartedAt: baked.StartedAt, FinishedAt: baked.StartedAt, Bake: ops.Duration(time.Minute), Verdict: ops.Healthy},
+		{StartedAt: ops.At(onset.Add(-time.Minute)), FinishedAt: ops.At(onset.Add(-50 * time.Second)), Bake: ops.Duration(time.Hour), Verdict: ops.Baking},
+	}
 	for name, c := range map[string]struct {
 		k       suspects.Case
 		changes []ops.Change
@@ -76,6 +81,7 @@ func TestWhatOnlyCircumstanceSays(t *testing.T) {
 		}, []string{"own", "callee", "caller", "stranger"}},
 		"a change that was only planned is none":             {pay, []ops.Change{{ID: "planned", Kind: ops.KindRelease, Service: "pay", Status: ops.ChangePlanned, CreatedAt: ops.At(onset.Add(-time.Minute))}}, nil},
 		"high risk and broken glass":                         {pay, []ops.Change{started("plain", ops.KindRelease, "pay", 3*time.Minute), risky, forced}, []string{"forced", "risky", "plain"}},
+		"a stage that baked well speaks for a change":        {pay, []ops.Change{baked, started("unwatched", ops.KindRelease, "pay", 3*time.Minute)}, []string{"unwatched", "baked"}},
 		"what was rolled back before comes last":             {pay, []ops.Change{undone, started("other", ops.KindRelease, "pay", 3*time.Hour)}, []string{"other", "undone"}},
 		"what people rejected is gone":                       {suspects.Case{Services: []string{"pay"}, Rejected: map[string]bool{"own": true}}, []ops.Change{started("own", ops.KindRelease, "pay", time.Minute)}, nil},
 		"what people confirmed is first, whatever it scores": {suspects.Case{Services: []string{"pay"}, Confirmed: "far"}, []ops.Change{started("far", ops.KindRelease, "search", time.Hour), started("own", ops.KindRelease, "pay", time.Minute)}, []string{"far", "own"}},

@@ -13,6 +13,7 @@ type Weights struct {
 	RiskHigh      float64 // and its negative for low risk
 	Override      float64 // went out although the gate said no, or by broken glass
 	SkippedBake   float64 // a stage began before the bake of the one before was over
+	Baked         float64 // per stage whose bake was healthy before the onset, at most two of them
 	Undone        float64 // it had been rolled back before the onset
 	Decay         float64 // per time constant of the kind between the change and the onset, at most four of them
 	AtService     float64 // it changes a service that shows the symptom
@@ -35,7 +36,7 @@ type Weights struct {
 // weaker than a gap, because a unit may have no work; time and distance decide among what was not measured.
 func DefaultWeights() Weights {
 	return Weights{
-		Base: -2, RiskHigh: 0.5, Override: 0.8, SkippedBake: 0.5, Undone: 4, Decay: 1,
+		Base: -2, RiskHigh: 0.5, Override: 0.8, SkippedBake: 0.5, Baked: 1, Undone: 4, Decay: 1,
 		AtService: 2, BelowService: 1.8, PerCall: 0.4, AboveService: -0.5, Unrelated: -3, SamePlace: 1.5, Fit: 1,
 		Spatial: 3, Gap: 6, GapLatency: 2.5, NoGap: 2.5, Suffer: 1.5, Silence: 4, ExplainedAway: 0.6,
 	}

@@ -108,6 +108,8 @@ const spatial = (a: Args) =>
 
 const undone = (a: Args) => `它在故障发生前 ${lengthOf(num(a, 'before_s'))}已经回滚`;
 
+const baked = (a: Args) => `故障发生前它已有 ${num(a, 'stages')} 个阶段观察正常`;
+
 const explained = (a: Args) =>
   `${str(a, 'caller')} 依赖的 ${str(a, 'service')} 有可疑的 ${str(a, 'change_id')}，它会造成同样的差距`;
 
@@ -123,6 +125,7 @@ const templates: Record<string, (a: Args, weight: number, text: string) => strin
   spatial,
   explained,
   undone,
+  baked,
 };
 
 /** The sentence of a piece of evidence, null when the server's own must do. */
