@@ -152,8 +152,10 @@ func TestABadRequestIsAnsweredAsPrometheusDoes(t *testing.T) {
 		"/labels?limit=x":     "400",
 		"/labels?limit=1":     `200 {"status":"success","data":["__name__"]}`,
 		"/label/a%FFb/values": "400",
+
 		"/query?time=1795161600&query=vector(1)%20and%20nosuch": `200 {"status":"success","data":{"resultType":"vector","result":[]}}`,
 		"/query?time=1795161600&query=%22text%22":               `200 {"status":"success","data":{"resultType":"string","result":[1795161600,"text"]}}`,
+
 		"/status/buildinfo":         "200",
 		"/admin/tsdb/delete_series": "404",
 		"/metadata":                 `200 {"status":"success","data":{}}`,
