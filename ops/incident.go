@@ -102,6 +102,17 @@ type Incident struct {
 	// SeverityEvidence says why the incident has its severity; SeverityBy who set it, "" when the program did.
 	SeverityEvidence string `json:"severity_evidence,omitempty"`
 	SeverityBy       string `json:"severity_by,omitempty"`
+
+	AlertsTotal int    `json:"alerts_total"`    // alerts taken in, those no longer listed included
+	Team        string `json:"team,omitempty"`  // who owns what fails, by the catalog
+	Fault       string `json:"fault,omitempty"` // kind of fault: the kind of the change that did it, else what the symptom is about
+	Cause       *Cause `json:"cause"`           // what people named, nil until then
+	Signs       []Sign `json:"signs,omitempty"` // the indicators by which the recovery is judged
+
+	Tasks       []Task       `json:"tasks,omitempty"`
+	Attachments []Attachment `json:"attachments,omitempty"`
+	Updates     []Update     `json:"updates,omitempty"` // what stakeholders were told, oldest first
+	UpdateDueAt Time         `json:"update_due_at"`     // when the next update is due; null when none is
 }
 
 // IncidentAlert is an alert that an incident took in, and why.
@@ -109,6 +120,8 @@ type IncidentAlert struct {
 	Alert
 	Reason   string `json:"reason"`             // why it belongs here
 	Silenced string `json:"silenced,omitempty"` // the silence that hides it
+	// InhibitedBy is the fingerprint of the alert of the same incident that explains this one, so that nobody need be told of it.
+	InhibitedBy string `json:"inhibited_by,omitempty"`
 }
 
 // IncidentQuery selects incidents, newest first. State "" selects all, "active" those not resolved.
