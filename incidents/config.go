@@ -23,6 +23,8 @@ type Config struct {
 	Severity []engine.SeverityRule    `yaml:"severity"` // the first rule that holds counts; absent: the built-in table
 	Targets  map[ops.Severity]Targets `yaml:"targets"`  // 1-5-10 targets by severity: 1m, 5m, 10m
 	Headline Headline                 `yaml:"headline"` // the curve that is shown when nothing is wrong
+	// Updates is how often stakeholders are to be told of an incident, by severity; 0 is never. Absent: P1 15m, P2 30m, others never.
+	Updates map[ops.Severity]ops.Duration `yaml:"updates"`
 }
 
 // Targets are the targets of one severity's clock, all from onset.
@@ -61,6 +63,14 @@ func (c Config) Validate() error {
 			errs = append(errs, ops.Errorf(ops.Invalid, "a number must not be negative").At(at))
 		}
 	}
+	for s, d := range c.Updates {
+		if !severity(s) {
+			errs = append(errs, ops.Errorf(ops.Invalid, "a severity must be one of P1, P2, P3, P4").At("incidents.updates"))
+		}
+		if d != 0 && time.Duration(d) < time.Minute {
+			errs = append(errs, ops.Errorf(ops.Invalid, "updates may be due every minute at most; 0 is never").At("incidents.updates."+string(s)))
+		}
+	}
 	if len(c.Headline.Services) > 100 {
 		errs = append(errs, ops.Errorf(ops.Invalid, "at most 100 services can make the headline").At("incidents.headline.services"))
 	}
@@ -81,5 +91,9 @@ func EngineConfig(c Config) engine.Config {
 	for s, t := range c.Targets {
 		out.Targets[s] = engine.Targets{Detect: time.Duration(t.Detect), Locate: time.Duration(t.Locate), Recover: time.Duration(t.Recover)}
 	}
-	return out.WithDefaults()
+	out = out.WithDefaults()
+	for s, d := range c.Updates {
+		out.Updates[s] = time.Duration(d)
+	}
+	return out
 }

@@ -15,7 +15,7 @@ func (s *Service) publish(out engine.Outputs) {
 	s.pub.Lock()
 	defer s.pub.Unlock()
 	for _, inc := range out.Changed {
-		s.shown[inc.ID] = inc
+		s.shown[inc.ID], s.symptoms[inc.ID] = inc, s.engine.Symptom(inc.ID)
 		if inc.State.Active() {
 			s.open[inc.ID] = true
 		} else {
@@ -23,7 +23,11 @@ func (s *Service) publish(out engine.Outputs) {
 		}
 	}
 	for _, id := range out.Forgotten {
+		if at := s.shown[id].DetectedAt.Time; at.After(s.cut) {
+			s.cut = at
+		}
 		delete(s.shown, id)
+		delete(s.symptoms, id)
 	}
 	for _, a := range out.Alerts {
 		if a.Status == ops.Firing {

@@ -100,22 +100,32 @@ func (s *Service) Timeline(ctx context.Context, id string) ([]ops.Entry, error) 
 		return nil, err
 	}
 	out := []ops.Entry{}
-	for since := int64(0); len(out) < maxTimeline; {
+	err := s.eachEvent(ctx, id, func(ev ops.Event) bool {
+		if e, ok := entry(ev); ok {
+			out = append(out, e)
+		}
+		return len(out) < maxTimeline
+	})
+	return out, err
+}
+
+// eachEvent calls take with each event of an incident in order, until it has enough.
+func (s *Service) eachEvent(ctx context.Context, id string, take func(ops.Event) (more bool)) error {
+	for since := int64(0); ; {
 		events, err := s.journal.Events(ctx, ops.EventQuery{Since: since, Limit: timelinePage, Subject: id})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, ev := range events {
 			since = ev.Seq
-			if e, ok := entry(ev); ok {
-				out = append(out, e)
+			if !take(ev) {
+				return nil
 			}
 		}
 		if len(events) < timelinePage {
-			break
+			return nil
 		}
 	}
-	return out, nil
 }
 
 // entry is an event as a line of a timeline, false when it is not for people.

@@ -2,132 +2,166 @@ package incidents
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"goc/ops"
 )
 
-// Report is the post-incident report in Markdown: what it was, the clock, the suspects, what people decided, the timeline.
-func (s *Service) Report(ctx context.Context, id string) (string, error) {
-	inc, err := s.Get(ctx, id)
+// Report is the post-incident report: its parts, and all of it as Markdown.
+func (s *Service) Report(ctx context.Context, id string) (ops.IncidentReport, error) {
+	st, err := s.storyOf(ctx, id)
 	if err != nil {
-		return "", err
+		return ops.IncidentReport{}, err
 	}
-	entries, err := s.Timeline(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	writeHead(&b, inc)
-	writeClock(&b, inc)
-	writeSuspects(&b, inc)
-	writeAlerts(&b, inc)
-	writeEntries(&b, "Decisions", entries, func(e ops.Entry) bool {
-		return e.Kind == "action" || e.Kind == "suspect" && e.Actor != ops.System.Name || e.Kind == "plan"
-	})
-	writeEntries(&b, "Timeline", entries, func(ops.Entry) bool { return true })
-	b.WriteString("## To be filled in by people\n\n- What helped, and what stood in the way?\n- Action items, each with an owner and a date.\n")
-	return b.String(), nil
+	return report(st), nil
 }
 
-// md keeps people's text from being read as Markdown's structure.
-func md(s string) string {
-	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "\n", " ", "\r", " ", "<", "&lt;", "`", "\\`", "*", "\\*", "[", "\\[", "#", "\\#").Replace(s)
-}
-
-func writeHead(b *strings.Builder, inc ops.Incident) {
-	fmt.Fprintf(b, "# %s: %s\n\n", inc.ID, md(inc.Title))
-	fmt.Fprintf(b, "- Severity: **%s** (%s)\n- State: %s\n- Scope: %s\n", inc.Severity, md(inc.SeverityEvidence), inc.State, md(inc.Scope.String()))
-	fmt.Fprintf(b, "- Impact: %s\n", md(inc.Impact.Evidence))
-	if inc.Impact.OrdersPerMin != 0 {
-		fmt.Fprintf(b, "- Orders: %+.1f a minute against normal\n", inc.Impact.OrdersPerMin)
+// report gathers what the story says; it is pure.
+func report(st story) ops.IncidentReport {
+	inc := st.inc
+	r := ops.IncidentReport{
+		ID: inc.ID, Title: inc.Title, Incident: inc, Summary: summary(st), Recovery: recovery(st),
+		Decisions: []ops.Entry{}, Runs: append([]ops.ReportRun{}, st.runs...), Timeline: condense(st.entries),
 	}
-	for _, role := range []string{"commander", "liaison", "scribe"} {
-		if p := inc.Roles[role]; p != "" {
-			fmt.Fprintf(b, "- %s: %s\n", strings.ToUpper(role[:1])+role[1:], md(p))
+	for _, leg := range []struct {
+		name string
+		at   ops.Time
+		leg  ops.Leg
+	}{{"detect", inc.DetectedAt, inc.Clock.Detect}, {"locate", inc.LocatedAt, inc.Clock.Locate}, {"recover", inc.RecoveredAt, inc.Clock.Recover}} {
+		r.Clock = append(r.Clock, ops.ReportLeg{Name: leg.name, At: leg.at, AfterS: leg.leg.ElapsedS, TargetS: leg.leg.TargetS, Met: leg.leg.Met, StoppedBy: leg.leg.StoppedBy})
+	}
+	for _, e := range st.entries {
+		if decided(e) {
+			r.Decisions = append(r.Decisions, e)
 		}
 	}
+	r.Markdown = markdown(st, r)
+	return r
+}
+
+// decided says whether a person decided something with an entry. Notes, tasks and links are no decisions.
+func decided(e ops.Entry) bool {
+	if e.Actor == ops.System.Name || e.Actor == "" {
+		return false
+	}
+	undecided := []string{"incident.note_added", "incident.task_added", "incident.task_changed", "incident.attachment_added", "incident.attachment_removed", "incident.update_posted", "incident.recovered", "incident.located"}
+	return e.Kind != "note" && !slices.Contains(undecided, e.Name)
+}
+
+// foldable are the events of which many in a row are told as one line.
+var foldable = map[string]string{
+	"incident.alert_added": "alerts were taken in", "incident.alert_resolved": "alerts were resolved", "incident.suspects_ranked": "rankings changed the first suspect",
+	"incident.merged": "incidents were merged",
+}
+
+// foldFrom is how many of the same sort in a row it takes to be told as one line.
+const foldFrom = 4
+
+// condense tells long runs of the same sort of entry as one line. Entries of alerts that only alternate count as one run.
+func condense(entries []ops.Entry) []ops.ReportLine {
+	out := []ops.ReportLine{}
+	for i := 0; i < len(entries); {
+		n := sameSort(entries[i:])
+		if _, can := foldable[entries[i].Name]; !can || n < foldFrom {
+			e := entries[i]
+			out = append(out, ops.ReportLine{From: e.At, To: e.At, Count: 1, Kind: e.Kind, Actor: e.Actor, Text: e.Text})
+			i++
+			continue
+		}
+		out = append(out, folded(entries[i:i+n]))
+		i += n
+	}
+	return out
+}
+
+// sameSort counts how many entries from the first on are of its sort.
+func sameSort(entries []ops.Entry) int {
+	alerts := func(e ops.Entry) bool { return strings.HasPrefix(e.Name, "incident.alert_") }
+	for i, e := range entries {
+		if e.Name != entries[0].Name && !(alerts(e) && alerts(entries[0])) {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+// folded is a run of entries as one line: how many of what, and the first of them.
+func folded(run []ops.Entry) ops.ReportLine {
+	counts := map[string]int{}
+	for _, e := range run {
+		counts[e.Name]++
+	}
+	var parts []string
+	for _, name := range []string{"incident.alert_added", "incident.alert_resolved", "incident.suspects_ranked", "incident.merged"} {
+		if n := counts[name]; n > 0 {
+			parts = append(parts, itoa(n)+" "+foldable[name])
+		}
+	}
+	text := strings.Join(parts, ", ") + " within " + ops.Since(run[len(run)-1].At.Sub(run[0].At.Time)) + "; the first: " + run[0].Text
+	return ops.ReportLine{From: run[0].At, To: run[len(run)-1].At, Count: len(run), Kind: run[0].Kind, Actor: run[0].Actor, Text: text}
+}
+
+// summary tells the whole in one paragraph to somebody who was not there, from facts alone.
+func summary(st story) string {
+	inc := st.inc
+	now := st.now
+	parts := []string{}
+	begin := "At " + english.at(inc.OnsetAt, time.Time{}) + " began what was told as “" + inc.Title + "”"
 	if inc.Drill != nil {
-		fmt.Fprintf(b, "- This was a drill: %s\n", md(*inc.Drill))
+		begin = "This was a drill (" + *inc.Drill + "). " + begin
 	}
-	if inc.Merged != "" {
-		fmt.Fprintf(b, "- Merged into %s\n", inc.Merged)
+	parts = append(parts, begin+", "+string(inc.Severity)+".", affected(st, english))
+	parts = append(parts, legStory(inc))
+	parts = append(parts, causeOf(st, english))
+	if deeds := st.deeds(english); len(deeds) > 0 {
+		parts = append(parts, "What was done: "+strings.Join(deeds, "; ")+".")
 	}
+	switch {
+	case inc.Merged != "":
+		parts = append(parts, "It was merged into "+inc.Merged+".")
+	case !inc.RecoveredAt.IsZero():
+		parts = append(parts, "It recovered "+english.span(inc.RecoveredAt.Sub(inc.OnsetAt.Time))+" after it began.")
+	case inc.State.Active():
+		parts = append(parts, "It still lasts, "+english.span(now.Sub(inc.OnsetAt.Time))+" after it began.")
+	}
+	return strings.Join(parts, " ")
+}
+
+// legStory says how it was found, and how long it took to name the cause.
+func legStory(inc ops.Incident) string {
+	text := "It was detected " + ops.Since(inc.DetectedAt.Sub(inc.OnsetAt.Time)) + " later by " + inc.Clock.Detect.StoppedBy
+	if by := inc.Clock.Detect.StoppedBy; strings.HasPrefix(by, "declared by ") {
+		text = "It was " + by + " " + ops.Since(inc.DetectedAt.Sub(inc.OnsetAt.Time)) + " later"
+	} else if by == "" {
+		text = "It was detected " + ops.Since(inc.DetectedAt.Sub(inc.OnsetAt.Time)) + " later"
+	}
+	if !inc.LocatedAt.IsZero() {
+		text += "; the cause was named " + ops.Since(inc.LocatedAt.Sub(inc.OnsetAt.Time)) + " after it began"
+	}
+	return text + "."
+}
+
+// recovery says how the recovery was judged.
+func recovery(st story) string {
+	inc := st.inc
+	if inc.RecoveredAt.IsZero() {
+		if inc.State.Active() {
+			return "It has not recovered yet."
+		}
+		return "It ended without a recovery being seen."
+	}
+	text := "It counts as recovered since " + inc.RecoveredAt.UTC().Format("2006-01-02 15:04:05 UTC") + ": " + inc.Clock.Recover.StoppedBy + "."
 	if inc.Reopened > 0 {
-		fmt.Fprintf(b, "- Reopened %d times\n", inc.Reopened)
+		text += " Before that it had come back " + times(inc.Reopened) + "."
 	}
-	b.WriteString("\n")
+	return text
 }
 
-func writeClock(b *strings.Builder, inc ops.Incident) {
-	b.WriteString("## Clock\n\nMeasured from the onset")
-	fmt.Fprintf(b, " at %s.\n\n| leg | at | after | target | met | stopped by |\n|---|---|---|---|---|---|\n", inc.OnsetAt)
-	row := func(name string, at ops.Time, l ops.Leg) {
-		met := "running"
-		if l.Met != nil {
-			met = map[bool]string{true: "yes", false: "no"}[*l.Met]
-		}
-		after := ops.Since(time.Duration(l.ElapsedS * float64(time.Second)))
-		if at.IsZero() {
-			after = "not yet after " + after
-			if !l.Running {
-				after = "never"
-			}
-		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", name, at, after, ops.Duration(l.TargetS*float64(time.Second)), met, md(l.StoppedBy))
+func times(n int) string {
+	if n == 1 {
+		return "once"
 	}
-	row("detected", inc.DetectedAt, inc.Clock.Detect)
-	row("located", inc.LocatedAt, inc.Clock.Locate)
-	row("recovered", inc.RecoveredAt, inc.Clock.Recover)
-	b.WriteString("\n")
-}
-
-func writeSuspects(b *strings.Builder, inc ops.Incident) {
-	b.WriteString("## Suspects\n\n")
-	if len(inc.Suspects) == 0 {
-		b.WriteString("No change on record could have reached it.\n\n")
-		return
-	}
-	for _, s := range inc.Suspects {
-		fmt.Fprintf(b, "%d. **%s** %s, %.0f %%, %s\n", s.Rank, s.ChangeID, md(s.Title), 100*s.Probability, s.Verdict)
-		for _, e := range s.Reasons {
-			fmt.Fprintf(b, "   - for (%+.1f): %s\n", e.Weight, md(e.Text))
-		}
-		for _, e := range s.Against {
-			fmt.Fprintf(b, "   - against (%+.1f): %s\n", e.Weight, md(e.Text))
-		}
-	}
-	fmt.Fprintf(b, "\nProbability that no change on record did it: %.0f %%.\n\n", 100*inc.NoChange)
-}
-
-// reportAlerts is how many alerts a report lists.
-const reportAlerts = 50
-
-func writeAlerts(b *strings.Builder, inc ops.Incident) {
-	fmt.Fprintf(b, "## Alerts\n\n")
-	for i, a := range inc.Alerts {
-		if i == reportAlerts {
-			fmt.Fprintf(b, "- and %d more\n", len(inc.Alerts)-i)
-			break
-		}
-		fmt.Fprintf(b, "- %s %s (%s): %s\n", a.StartsAt, md(a.Name()), md(a.Summary()), md(a.Reason))
-	}
-	b.WriteString("\n")
-}
-
-func writeEntries(b *strings.Builder, title string, entries []ops.Entry, pick func(ops.Entry) bool) {
-	fmt.Fprintf(b, "## %s\n\n", title)
-	n := 0
-	for _, e := range entries {
-		if pick(e) {
-			n++
-			fmt.Fprintf(b, "- %s %s: %s\n", e.At, md(e.Actor), md(e.Text))
-		}
-	}
-	if n == 0 {
-		b.WriteString("None.\n")
-	}
-	b.WriteString("\n")
+	return itoa(n) + " times"
 }

@@ -43,6 +43,7 @@ type Options struct {
 // never wait for a write.
 type Service struct {
 	cfg     Config
+	updates map[ops.Severity]time.Duration // how often stakeholders are to be told
 	oncall  []rotation
 	catalog atomic.Pointer[ops.Catalog]
 	journal Journal
@@ -59,6 +60,8 @@ type Service struct {
 	open     map[string]bool              // the ids of those shown that are not resolved
 	alerts   map[string]ops.IncidentAlert // firing
 	silences []ops.Silence
+	symptoms map[string]engine.Symptom // what each incident shown is about
+	cut      time.Time                 // when the newest of those that left the memory was detected; zero while none did
 	active   atomic.Pointer[[]ops.Incident]
 }
 
@@ -67,7 +70,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Journal == nil {
 		return nil, ops.Errorf(ops.Internal, "incidents: a journal is required")
 	}
-	s := &Service{cfg: o.Config, journal: o.Journal, querier: o.Querier, log: o.Logger, now: o.Now, shown: map[string]ops.Incident{}, open: map[string]bool{}, alerts: map[string]ops.IncidentAlert{}}
+	s := &Service{cfg: o.Config, journal: o.Journal, querier: o.Querier, log: o.Logger, now: o.Now, shown: map[string]ops.Incident{}, open: map[string]bool{}, alerts: map[string]ops.IncidentAlert{}, symptoms: map[string]engine.Symptom{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -85,7 +88,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if s.oncall, err = o.OnCall.compile(); err != nil {
 		return nil, err
 	}
-	s.engine = engine.New(EngineConfig(o.Config), o.Catalog, engine.Hooks{Affected: o.Affected, VoiceAbove: o.VoiceAbove, PlansFor: o.PlansFor, ActiveDrill: o.ActiveDrill})
+	cfg := EngineConfig(o.Config)
+	s.updates = cfg.Updates
+	s.engine = engine.New(cfg, o.Catalog, engine.Hooks{Affected: o.Affected, VoiceAbove: o.VoiceAbove, PlansFor: o.PlansFor, ActiveDrill: o.ActiveDrill})
 	if err := s.restore(ctx); err != nil {
 		return nil, err
 	}

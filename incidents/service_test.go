@@ -288,10 +288,11 @@ func TestTheChartPartsTheAffectedFromTheOthersAndTheReportTellsTheStory(t *testi
 	if !kinds["change"] || !kinds["onset"] {
 		t.Errorf("the marks are %v", c.Marks)
 	}
-	report, err := r.Report(ctx, "INC-1")
+	whole, err := r.Report(ctx, "INC-1")
 	if err != nil {
 		t.Fatal(err)
 	}
+	report := whole.Markdown
 	for _, want := range []string{"# INC-1: pay fails in S-1", "| detected |", "**CHG-1** pay 2 \\| &lt;b>", "ann is on it", "## Timeline", "it opened the incident"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("the report does not say %q:\n%s", want, report)

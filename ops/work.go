@@ -21,6 +21,14 @@ type Task struct {
 	Reminders  int    `json:"reminders,omitempty"` // how often
 }
 
+// TaskChange is what is to become of a task. What is nil stays as it is; the zero time takes the due date away.
+type TaskChange struct {
+	Title *string
+	Owner *string
+	DueAt *Time
+	Done  *bool
+}
+
 // ActionItem is a task with the incident that it belongs to, as lists across incidents show it.
 type ActionItem struct {
 	Task
@@ -52,6 +60,7 @@ type Cause struct {
 	ChangeID string `json:"change_id,omitempty"`
 	At       Time   `json:"at"`
 	By       string `json:"by"`
+	First    bool   `json:"first"` // the program had it in the first place when people first judged the suspects
 }
 
 // Similar is a past incident that resembles another, and what helped then.
@@ -108,4 +117,6 @@ type ClockReport struct {
 	Total  ClockGroup   `json:"total"`
 	Groups []ClockGroup `json:"groups"` // weeks in order, others by number of incidents
 	Drills ClockGroup   `json:"drills"` // apart from all of the above
+	// CompleteFrom is since when every incident is counted; null when all of the span are. Older ones may have left the memory.
+	CompleteFrom Time `json:"complete_from"`
 }

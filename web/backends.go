@@ -16,7 +16,7 @@ type (
 		List(ctx context.Context, q ops.IncidentQuery) (ops.List[ops.Incident], error)
 		Get(ctx context.Context, id string) (ops.Incident, error)
 		Timeline(ctx context.Context, id string) ([]ops.Entry, error)
-		Report(ctx context.Context, id string) (markdown string, err error)
+		Report(ctx context.Context, id string) (ops.IncidentReport, error)
 		Chart(ctx context.Context, id string) (ops.Chart, error)
 		Headline(ctx context.Context) (ops.Chart, error) // the one curve when nothing is wrong
 		Declare(ctx context.Context, who ops.Principal, d ops.Declaration) (ops.Incident, error)
@@ -29,6 +29,19 @@ type (
 		SetRole(ctx context.Context, who ops.Principal, id, role, person string) (ops.Incident, error)
 		Merge(ctx context.Context, who ops.Principal, id, into string) (ops.Incident, error)
 		JudgeSuspect(ctx context.Context, who ops.Principal, id, change string, confirmed bool, note string) (ops.Incident, error)
+
+		NameCause(ctx context.Context, who ops.Principal, id, text, change string) (ops.Incident, error)
+		AddTask(ctx context.Context, who ops.Principal, id string, t ops.Task) (ops.Incident, error)
+		ChangeTask(ctx context.Context, who ops.Principal, id string, task int, to ops.TaskChange) (ops.Incident, error)
+		Attach(ctx context.Context, who ops.Principal, id, title, url string) (ops.Incident, error)
+		Detach(ctx context.Context, who ops.Principal, id string, attachment int) (ops.Incident, error)
+		UpdateDraft(ctx context.Context, id, lang string) (text string, due ops.Time, err error)
+		PostUpdate(ctx context.Context, who ops.Principal, id, text string) (ops.Incident, error)
+		Similar(ctx context.Context, id string) ([]ops.Similar, error)
+		Handover(ctx context.Context, id, lang string) (markdown string, err error)
+		HandoverAll(ctx context.Context, lang string) (markdown string, err error)
+		ActionItems(ctx context.Context, state, owner string) ([]ops.ActionItem, error)
+		Clocks(ctx context.Context, from, to time.Time, by string) (ops.ClockReport, error)
 
 		// ReceiveAlerts takes alerts from anywhere: those that are good are on disk when it returns, the others are listed.
 		ReceiveAlerts(ctx context.Context, source string, alerts []ops.Alert) ([]ops.Rejected, error)

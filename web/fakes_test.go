@@ -200,7 +200,9 @@ func (r incidentRoom) Timeline(ctx context.Context, id string) ([]ops.Entry, err
 	return []ops.Entry{{Seq: 1, At: ops.At(start), Kind: "system", Text: "opened", Name: "incident.opened"}, {Seq: 2, At: ops.At(start), Kind: "note", Text: "a note", Name: "incident.note_added"}}, nil
 }
 
-func (r incidentRoom) Report(context.Context, string) (string, error) { return "# Report\n", nil }
+func (r incidentRoom) Report(_ context.Context, id string) (ops.IncidentReport, error) {
+	return ops.IncidentReport{ID: id, Markdown: "# Report\n"}, nil
+}
 
 func (r incidentRoom) Chart(_ context.Context, id string) (ops.Chart, error) {
 	return ops.Chart{Title: "of " + id}, nil
@@ -266,6 +268,60 @@ func (r incidentRoom) Merge(ctx context.Context, who ops.Principal, id, into str
 
 func (r incidentRoom) JudgeSuspect(ctx context.Context, who ops.Principal, id, change string, confirmed bool, _ string) (ops.Incident, error) {
 	return r.act(ctx, who, id, "suspect", func(i *ops.Incident) { i.Title = change + strconv.FormatBool(confirmed) })
+}
+
+func (r incidentRoom) NameCause(ctx context.Context, who ops.Principal, id, text, change string) (ops.Incident, error) {
+	return r.act(ctx, who, id, "cause_named", func(i *ops.Incident) { i.Cause = &ops.Cause{Text: text, ChangeID: change, By: who.Name} })
+}
+
+func (r incidentRoom) AddTask(ctx context.Context, who ops.Principal, id string, t ops.Task) (ops.Incident, error) {
+	return r.act(ctx, who, id, "task_added", func(i *ops.Incident) { t.ID = len(i.Tasks) + 1; i.Tasks = append(i.Tasks, t) })
+}
+
+func (r incidentRoom) ChangeTask(ctx context.Context, who ops.Principal, id string, task int, to ops.TaskChange) (ops.Incident, error) {
+	return r.act(ctx, who, id, "task_changed", func(i *ops.Incident) {
+		for n := range i.Tasks {
+			if i.Tasks[n].ID == task && to.DueAt != nil {
+				i.Tasks[n].DueAt = *to.DueAt
+			}
+		}
+	})
+}
+
+func (r incidentRoom) Attach(ctx context.Context, who ops.Principal, id, title, url string) (ops.Incident, error) {
+	return r.act(ctx, who, id, "attachment_added", func(i *ops.Incident) {
+		i.Attachments = append(i.Attachments, ops.Attachment{ID: 1, Title: title, URL: url})
+	})
+}
+
+func (r incidentRoom) Detach(ctx context.Context, who ops.Principal, id string, _ int) (ops.Incident, error) {
+	return r.act(ctx, who, id, "attachment_removed", func(i *ops.Incident) { i.Attachments = nil })
+}
+
+func (r incidentRoom) UpdateDraft(_ context.Context, id, lang string) (string, ops.Time, error) {
+	return "of " + id + " in " + lang, ops.At(start), nil
+}
+
+func (r incidentRoom) PostUpdate(ctx context.Context, who ops.Principal, id, text string) (ops.Incident, error) {
+	return r.act(ctx, who, id, "update_posted", func(i *ops.Incident) { i.Updates = append(i.Updates, ops.Update{ID: 1, By: who.Name, Text: text}) })
+}
+
+func (r incidentRoom) Similar(context.Context, string) ([]ops.Similar, error) { return nil, nil }
+
+func (r incidentRoom) Handover(_ context.Context, id, lang string) (string, error) {
+	return "# " + id + " in " + lang + "\n", nil
+}
+
+func (r incidentRoom) HandoverAll(_ context.Context, lang string) (string, error) {
+	return "# All in " + lang + "\n", nil
+}
+
+func (r incidentRoom) ActionItems(_ context.Context, state, owner string) ([]ops.ActionItem, error) {
+	return []ops.ActionItem{{Task: ops.Task{ID: 1, Title: "dig", Owner: owner}, Incident: "INC-1", Title: state}}, nil
+}
+
+func (r incidentRoom) Clocks(_ context.Context, from, to time.Time, by string) (ops.ClockReport, error) {
+	return ops.ClockReport{From: ops.At(from), To: ops.At(to), By: by}, nil
 }
 
 func (r incidentRoom) ReceiveAlerts(context.Context, string, []ops.Alert) ([]ops.Rejected, error) {

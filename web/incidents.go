@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"goc/ops"
 )
@@ -78,21 +77,6 @@ func (s *Server) listTimeline(ctx context.Context, in *struct {
 		return ops.List[ops.Entry]{}, err
 	}
 	return pageOf(all, in.page())
-}
-
-// getReport answers the report as Markdown, or inside JSON to a client that asks for that.
-func (s *Server) getReport(w http.ResponseWriter, r *http.Request) {
-	text, err := s.o.Incidents.Report(r.Context(), r.PathValue("id"))
-	if err != nil {
-		s.fail(r, err).write(w)
-		return
-	}
-	if strings.Contains(r.Header.Get("Accept"), "application/json") {
-		writeJSON(w, http.StatusOK, map[string]string{"id": r.PathValue("id"), "markdown": text})
-		return
-	}
-	w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
-	_, _ = w.Write([]byte(text))
 }
 
 // writeJSON sends v. It must marshal.

@@ -72,13 +72,14 @@ func (e *Engine) act(in Action, now time.Time) {
 		e.refuse(ops.Errorf(ops.Invalid, "a note may have at most %d bytes", MaxNote).At("body.note"))
 		return
 	}
-	if inc.Merged != "" && in.Do != "note" {
+	if inc.Merged != "" && in.Do != "note" && in.Do != "task_change" {
 		e.refuse(ops.Errorf(ops.Conflict, "this incident was merged into %s", inc.Merged).WithHint("act on " + inc.Merged))
 		return
 	}
 	do := map[string]func(*incident, Action, time.Time) error{
 		"acknowledge": e.acknowledge, "mitigate": e.mitigate, "resolve": e.resolveBy, "reopen": e.reopenBy, "note": e.note,
 		"severity": e.setSeverity, "role": e.setRole, "merge": e.mergeBy, "judge": e.judge,
+		"cause": e.nameCause, "task_add": e.addTask, "task_change": e.changeTask, "attach": e.addLink, "detach": e.dropLink, "update": e.postUpdate,
 	}[in.Do]
 	if do == nil {
 		e.refuse(ops.Errorf(ops.Invalid, "there is no such action"))
@@ -192,12 +193,19 @@ func (e *Engine) setRole(inc *incident, in Action, now time.Time) error {
 	if len(inc.Roles) >= 20 && inc.Roles[in.Role] == "" {
 		return ops.Errorf(ops.Invalid, "an incident has at most 20 roles").At("body.role")
 	}
+	before := inc.Roles[in.Role]
 	text := in.Person + " is " + in.Role
-	if inc.Roles[in.Role] = in.Person; in.Person == "" {
+	switch {
+	case in.Person == "":
 		delete(inc.Roles, in.Role)
 		text = "nobody is " + in.Role
+	case before != "" && before != in.Person:
+		text = fmt.Sprintf("%s takes over from %s as %s", in.Person, before, in.Role)
 	}
-	e.event(inc, now, "role_set", "action", in.Who.Name, text, map[string]any{"role": in.Role, "person": in.Person})
+	if in.Person != "" {
+		inc.Roles[in.Role] = in.Person
+	}
+	e.event(inc, now, "role_set", "action", in.Who.Name, text+with(in.Note), map[string]any{"role": in.Role, "person": in.Person, "from": before})
 	return nil
 }
 
@@ -224,21 +232,26 @@ func (e *Engine) judge(inc *incident, in Action, now time.Time) error {
 	if !ok && !slices.ContainsFunc(inc.Suspects, func(s ops.Suspect) bool { return s.ChangeID == in.Change }) {
 		return ops.Errorf(ops.NotFound, "there is no such change").At("path.change")
 	}
+	inc.noteFirst()
 	title, kind := in.Change, ops.KindOther
 	if ok {
 		title, kind = in.Change+" ("+clip(cmp.Or(ch.Title, ch.Service), 100)+")", ch.Kind
 	}
 	e.unlearn(inc, in.Change, kind)
 	learn(e.priors, kind, in.Confirmed, 1)
-	e.out.Put = append(e.out.Put, ops.Encode("prior", string(kind), e.priors[kind]))
+	e.learned[kind] = true
 	if in.Confirmed {
 		if old, known := e.changes.Change(inc.Confirmed); known {
 			e.unlearn(inc, inc.Confirmed, old.Kind)
 		}
 		inc.Confirmed = in.Change
 		e.event(inc, now, "suspect_confirmed", "suspect", in.Who.Name, in.Who.Name+" confirmed "+title+" as the cause"+with(in.Note), map[string]any{"change_id": in.Change, "note": in.Note})
+		inc.causedBy(in.Change, title, in.Who.Name, now)
 		e.located(inc, now, in.Who.Name, in.Who.Name+" confirmed "+in.Change, "located "+ops.Since(now.Sub(inc.OnsetAt.Time))+" after the onset: "+title)
 	} else {
+		if inc.Cause != nil && inc.Cause.ChangeID == in.Change {
+			inc.Cause = nil
+		}
 		inc.Rejected = append(inc.Rejected, in.Change)
 		e.event(inc, now, "suspect_rejected", "suspect", in.Who.Name, in.Who.Name+" ruled out "+title+with(in.Note), map[string]any{"change_id": in.Change, "note": in.Note})
 	}
@@ -257,8 +270,10 @@ func (e *Engine) judgeNone(inc *incident, in Action, now time.Time) error {
 	if old, known := e.changes.Change(inc.Confirmed); known {
 		e.unlearn(inc, inc.Confirmed, old.Kind)
 	}
+	inc.noteFirst()
 	inc.Confirmed = ""
 	by := in.Who.Name + " says that no change did it"
+	inc.causedBy("", cmp.Or(clip(in.Note, MaxNote), "no change on record did it"), in.Who.Name, now)
 	e.located(inc, now, in.Who.Name, by, "located "+ops.Since(now.Sub(inc.OnsetAt.Time))+" after the onset: "+by+with(in.Note))
 	inc.rankDue, inc.rankedAt = true, time.Time{}
 	return nil
@@ -266,6 +281,7 @@ func (e *Engine) judgeNone(inc *incident, in Action, now time.Time) error {
 
 // unlearn takes an earlier verdict of this incident on the same change back.
 func (e *Engine) unlearn(inc *incident, change string, kind ops.ChangeKind) {
+	e.learned[kind] = true
 	if inc.Confirmed == change {
 		inc.Confirmed = ""
 		learn(e.priors, kind, true, -1)

@@ -23,6 +23,7 @@ type Config struct {
 	MaxActive      int            // incidents that are not resolved; beyond it alerts join the newest: 1,000
 	MaxIncidents   int            // incidents in memory, resolved ones included: 10,000
 	Weights        suspects.Weights
+	Updates        map[ops.Severity]time.Duration // how often stakeholders are to be told; a severity that is absent owes no updates: P1 15m, P2 30m
 }
 
 // Targets are the 1-5-10 targets of one severity.
@@ -59,6 +60,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if len(c.Severity) == 0 {
 		c.Severity = DefaultSeverity()
+	}
+	if c.Updates == nil {
+		c.Updates = map[ops.Severity]time.Duration{ops.P1: 15 * time.Minute, ops.P2: 30 * time.Minute}
 	}
 	if c.Weights == (suspects.Weights{}) {
 		c.Weights = suspects.DefaultWeights()

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,6 +36,7 @@ type Engine struct {
 	ordering []string // services that measure orders
 	changes  *suspects.Index
 	priors   suspects.Priors
+	learned  map[ops.ChangeKind]bool // priors that this step changed
 
 	incidents map[string]*incident
 	active    []*incident // in the order of opening
@@ -42,6 +44,8 @@ type Engine struct {
 	alerts    map[string]*alert
 	silences  map[string]*silence
 	nextID    int
+	owing     map[*incident]bool // those with tasks that are not done and have a due date
+	nextChase time.Time          // when the next of these tasks is to be chased; zero when none is
 	lastSweep time.Time
 	sampled   time.Time // when samples last came in
 
@@ -61,6 +65,7 @@ func New(cfg Config, cat *ops.Catalog, hooks Hooks) *Engine {
 		cfg: cfg, hooks: hooks,
 		samples: series.New(0, 0, 0), changes: suspects.NewIndex(), priors: suspects.Priors{},
 		incidents: map[string]*incident{}, alerts: map[string]*alert{}, silences: map[string]*silence{}, nextID: 1,
+		owing: map[*incident]bool{}, learned: map[ops.ChangeKind]bool{},
 	}
 	e.adopt(cat)
 	return e
@@ -204,6 +209,7 @@ func (e *Engine) flush(now time.Time) {
 	for _, inc := range e.touched {
 		inc.dirty = false
 		inc.UpdatedAt = ops.At(now)
+		e.settle(inc, now)
 		inc.Clock = e.clockOf(inc, now)
 		e.out.Put = append(e.out.Put, ops.Encode("incident", inc.ID, inc.stored()))
 		e.out.Changed = append(e.out.Changed, inc.snapshot(e.cfg.MaxListed))
@@ -221,6 +227,10 @@ func (e *Engine) flush(now time.Time) {
 		}
 		e.out.Put = append(e.out.Put, a.record())
 	}
+	for _, kind := range slices.Sorted(maps.Keys(e.learned)) {
+		e.out.Put = append(e.out.Put, ops.Encode("prior", string(kind), e.priors[kind]))
+	}
+	clear(e.learned)
 	e.touched, e.touchedAlerts = e.touched[:0], e.touchedAlerts[:0]
 	e.keepPut()
 }

@@ -48,6 +48,13 @@ type Extra struct {
 	Declared   bool              `json:"declared,omitempty"`    // by a person
 	Storm      bool              `json:"storm,omitempty"`       // it gathered incidents that only resembled each other
 	Late       [3]bool           `json:"late,omitempty"`        // legs that passed their target, already told
+
+	FirstSuspect string       `json:"first_suspect,omitempty"` // what stood in the first place when people first judged: a change, or NoChange
+	LastTask     int          `json:"last_task,omitempty"`     // numbers of tasks, links and updates that were given
+	LastLink     int          `json:"last_link,omitempty"`
+	UpdatesFor   ops.Severity `json:"updates_for,omitempty"` // the severity whose cadence of updates holds; "" while none are owed
+	UpdatesFrom  ops.Time     `json:"updates_from"`          // since when updates are owed: its opening, or when it was reopened
+	UpdateTold   ops.Time     `json:"update_told"`           // the due time of the last update that people were reminded of
 }
 
 // Stored is an incident as it stands in the journal.
@@ -153,12 +160,13 @@ func (e *Engine) forget() {
 	}
 	var oldest *incident
 	for _, inc := range e.incidents {
-		if !inc.State.Active() && inc.firing == 0 && (oldest == nil || inc.number < oldest.number) {
+		if !inc.State.Active() && inc.firing == 0 && (!inc.unfinished() || len(e.incidents) > 2*e.cfg.MaxIncidents) && (oldest == nil || inc.number < oldest.number) {
 			oldest = inc
 		}
 	}
 	if oldest != nil {
 		delete(e.incidents, oldest.ID)
+		delete(e.owing, oldest)
 		e.out.Forgotten = append(e.out.Forgotten, oldest.ID)
 	}
 }
@@ -198,6 +206,20 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Symptom is what an incident is about, as the alert that explains its others says it.
+type Symptom struct {
+	Class   string // service, devices, place, other
+	Service string // "" when it is about none
+}
+
+// Symptom says what an incident is about; the zero value when there is no such incident.
+func (e *Engine) Symptom(id string) Symptom {
+	if inc := e.incidents[id]; inc != nil {
+		return Symptom{inc.rootSight.class(), inc.rootSight.service}
+	}
+	return Symptom{}
 }
 
 // SymptomServices lists the services that show the symptom of an incident, the one that explains the others first.

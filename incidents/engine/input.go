@@ -37,7 +37,7 @@ type (
 	}
 	// Action is what a person does with an incident.
 	Action struct {
-		Do        string // acknowledge, mitigate, resolve, reopen, note, severity, role, merge, judge
+		Do        string // acknowledge, mitigate, resolve, reopen, note, severity, role, merge, judge, cause, task_add, task_change, attach, detach, update
 		Who       ops.Principal
 		ID        string
 		Note      string
@@ -47,6 +47,10 @@ type (
 		Into      string
 		Change    string
 		Confirmed bool
+		Text      string         // of a cause or an update
+		Task      ops.Task       // task_add: kind, title, owner, due_at; task_change: the id
+		TaskTo    ops.TaskChange // task_change: what is to become of it
+		Link      ops.Attachment // attach: title, url; detach: the id
 	}
 	// PutSilence sets a silence, or changes the one of its id.
 	PutSilence struct {

@@ -231,6 +231,7 @@ func (e *Engine) merge(from, into *incident, now time.Time, actor, reason string
 	}
 	into.retitle()
 	into.adoptClock(from)
+	e.moveWork(from, into)
 	if into.AcknowledgedAt.IsZero() && !from.AcknowledgedAt.IsZero() && into.State == ops.IncidentOpen {
 		into.AcknowledgedAt, into.State = from.AcknowledgedAt, ops.IncidentAcknowledged
 	}

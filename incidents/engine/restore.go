@@ -77,6 +77,7 @@ func (e *Engine) restoreIncident(in Stored, now time.Time) {
 	inc.setRoot(s, e.graph)
 	inc.rankedAt = now // what was ranked stands until there is something new
 	e.incidents[inc.ID] = inc
+	e.owe(inc)
 	e.nextID = max(e.nextID, inc.number+1)
 	switch {
 	case inc.State.Active():

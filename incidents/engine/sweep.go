@@ -21,6 +21,7 @@ func (e *Engine) sweep(now time.Time) {
 		e.sweepIncident(inc, now)
 	}
 	e.sweepClosed(now)
+	e.chase(now)
 }
 
 // maxPerStep bounds what one step writes: the rest follows a second later.
@@ -52,6 +53,7 @@ func (e *Engine) sweepIncident(inc *incident, now time.Time) {
 	if inc.State == ops.IncidentMitigated && !inc.RecoveredAt.IsZero() && inc.firing == 0 && now.Sub(maxTime(inc.RecoveredAt.Time, inc.JoinedAt.Time)) >= e.cfg.ResolveAfter {
 		e.resolve(inc, now, "", fmt.Sprintf("resolved by itself, %s after the recovery", ops.Duration(e.cfg.ResolveAfter)))
 	}
+	e.remindOfUpdate(inc, now)
 	if late := e.lateness(inc, now); late != inc.Late { // the clock as stored must say that a target has passed
 		inc.Late = late
 		e.touch(inc)
