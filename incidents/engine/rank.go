@@ -55,10 +55,7 @@ func (e *Engine) rank(inc *incident, now time.Time) {
 	inc.rankDue, inc.rankedAt = false, now
 	k := e.caseOf(inc)
 	found := e.candidates(k)
-	r := suspects.Rank(k, found, suspects.World{
-		Graph: e.graph, Samples: e.samples, Catalog: e.catalog, Priors: e.priors,
-		Weights: e.cfg.Weights, Direction: e.Direction,
-	}, now)
+	r := suspects.Rank(k, found, e.suspectWorld(e.cfg.Weights), now)
 	before := ""
 	if len(inc.Suspects) > 0 {
 		before = inc.Suspects[0].ChangeID
