@@ -16,7 +16,8 @@ const (
 	maxSection  = 2900
 	maxHeader   = 150
 	maxFallback = 3000
-	maxField    = 300 // of what we quote: titles, reasons
+	maxField    = 300  // of what we quote: titles, reasons
+	maxTold     = 2000 // of what group robots say of one event: an update to stakeholders is long
 )
 
 // The buttons' action ids.
@@ -84,6 +85,9 @@ func card(inc ops.Incident, link string, now time.Time) []slack.Block {
 	if inc.State.Active() {
 		blocks = append(blocks, section(suspects(inc)))
 	}
+	if told := updates(inc, now); told != "" {
+		blocks = append(blocks, section(told))
+	}
 	if len(inc.Plans) > 0 && inc.State.Active() {
 		blocks = append(blocks, section("*Plans that fit* "+mrkdwn(strings.Join(inc.Plans, ", "), maxField)))
 	}
@@ -145,6 +149,23 @@ func clock(inc ops.Incident, now time.Time) string {
 // when is a time in the reader's own zone.
 func when(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{time_secs}|%s UTC>", t.Unix(), t.UTC().Format("15:04:05"))
+}
+
+// updates is what stakeholders were told last, and when they are to be told next; "" when neither is known.
+func updates(inc ops.Incident, now time.Time) string {
+	var lines []string
+	if n := len(inc.Updates); n > 0 {
+		u := inc.Updates[n-1]
+		lines = append(lines, fmt.Sprintf("*Last update* %s %s: %s", when(u.At.Time), mrkdwn(u.By, 64), mrkdwn(u.Text, maxField)))
+	}
+	switch due := inc.UpdateDueAt; {
+	case due.IsZero() || !inc.State.Active():
+	case now.Before(due.Time):
+		lines = append(lines, "… next update due "+when(due.Time))
+	default:
+		lines = append(lines, "✗ an update has been due since "+when(due.Time))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // suspects are the first three that nobody has rejected, with their best reason, and how likely it was no change.

@@ -68,6 +68,33 @@ func TestTheCardSaysItAll(t *testing.T) {
 	}
 }
 
+func TestTheCardSaysWhatWasToldLastAndWhenMoreIsDue(t *testing.T) {
+	r := newRoom(t)
+	said := func(edit func(*ops.Incident)) string {
+		edit(&r.d.inc)
+		got, _ := texts(t, chatops.Card(r.d.inc, "", at))
+		return strings.Join(got, "\n")
+	}
+	for _, c := range []struct {
+		name string
+		edit func(*ops.Incident)
+		want string
+		not  string
+	}{
+		{"nothing was told and nothing is owed", func(*ops.Incident) {}, "*1-5-10*", "update"},
+		{"the first is due", func(i *ops.Incident) { i.UpdateDueAt = ops.At(at.Add(time.Minute)) }, "… next update due <!date^1795161660^", "Last update"},
+		{"one was told", func(i *ops.Incident) {
+			i.Updates = []ops.Update{{ID: 1, At: ops.At(at), By: "bob", Text: "cards <fail>\nin ten stores"}}
+		}, "*Last update* <!date^1795161600^{time_secs}|08:00:00 UTC> bob: cards &lt;fail&gt; in ten stores", "has been due"},
+		{"the next is late", func(i *ops.Incident) { i.UpdateDueAt = ops.At(at.Add(-time.Minute)) }, "✗ an update has been due since <!date^1795161540^", "next update due"},
+		{"it is over", func(i *ops.Incident) { i.State = ops.IncidentResolved }, "*Last update*", "due since"},
+	} {
+		if got := said(c.edit); !strings.Contains(got, c.want) || strings.Contains(got, c.not) {
+			t.Errorf("when %s the card says\n%s\nwant %q and no %q", c.name, got, c.want, c.not)
+		}
+	}
+}
+
 func TestButtonsFitTheState(t *testing.T) {
 	r := newRoom(t)
 	for state, want := range map[ops.IncidentState]string{

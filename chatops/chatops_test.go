@@ -358,6 +358,23 @@ func TestAnIncidentIsOneMessageThatIsEditedWithItsDetailsInTheThread(t *testing.
 	}
 }
 
+func TestUpdatesThatAreDueAndTasksThatAreLateAreToldInTheThread(t *testing.T) {
+	r := newRoom(t)
+	r.happen("opened", "opened: cart fails", nothing)
+	for _, e := range []string{"update_due", "update_posted", "cause_named", "task_reminded"} {
+		r.happen(e, "said "+e, nothing)
+	}
+	var told []string
+	for _, line := range story(r.w.seen()) {
+		if _, text, ok := strings.Cut(line, "UTC> said "); ok {
+			told = append(told, text)
+		}
+	}
+	if want := []string{"update_due", "update_posted", "cause_named", "task_reminded"}; !slices.Equal(told, want) {
+		t.Errorf("the thread was told %q, want %q", told, want)
+	}
+}
+
 func TestARestartLosesNothingAndTellsNothingTwice(t *testing.T) {
 	r := newRoom(t)
 	r.happen("opened", "opened", nothing)

@@ -41,11 +41,12 @@ type robotBody struct {
 // details are the events that are told in the thread; the others only change the card.
 var details = []string{
 	"opened", "acknowledged", "mitigated", "recovered", "resolved", "reopened", "severity_changed", "located",
-	"note_added", "role_set", "merged", "suspect_confirmed", "suspect_rejected", "plan_progress",
+	"note_added", "role_set", "merged", "split", "unlinked", "suspect_confirmed", "suspect_rejected", "cause_named", "plan_progress",
+	"task_added", "task_reminded", "update_posted", "update_due",
 }
 
 // milestones are the events that group robots are told: they may send only 20 messages a minute.
-var milestones = []string{"opened", "acknowledged", "mitigated", "recovered", "resolved", "reopened", "severity_changed", "located", "suspect_confirmed"}
+var milestones = []string{"opened", "acknowledged", "mitigated", "recovered", "resolved", "reopened", "severity_changed", "located", "suspect_confirmed", "cause_named", "update_posted", "update_due", "task_reminded"}
 
 // Run follows the event log until ctx ends. Effects and cursor are one mutation: nothing is lost by a restart, and
 // nothing is ordered twice.

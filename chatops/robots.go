@@ -70,7 +70,7 @@ func (s *Service) line(ctx context.Context, e ops.Effect) (ops.Incident, string,
 	if ops.KindOf(err) == ops.NotFound {
 		err = ops.Permanent(err)
 	}
-	parts := []string{fmt.Sprintf("%s %s %s %s", shapes[inc.Severity], inc.Severity, inc.ID, inc.State), plain(inc.Title, maxField), plain(b.Text, maxField)}
+	parts := []string{fmt.Sprintf("%s %s %s %s", shapes[inc.Severity], inc.Severity, inc.ID, inc.State), plain(inc.Title, maxField), plain(b.Text, maxTold)}
 	if link := s.link(s.config.BaseURL, inc.ID); link != "" {
 		parts = append(parts, link)
 	}

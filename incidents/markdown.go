@@ -10,9 +10,15 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// md keeps people's text from being read as Markdown's structure.
+// md keeps people's text from being read as Markdown's structure, and from doing anything to a terminal.
 func md(s string) string {
-	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "\n", " ", "\r", " ", "<", "&lt;", "`", "\\`", "*", "\\*", "[", "\\[", "#", "\\#").Replace(s)
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", "`", "\\`", "*", "\\*", "[", "\\[", "#", "\\#").Replace(s)
 }
 
 // page writes Markdown.

@@ -32,6 +32,7 @@ type traits struct {
 	networks []string
 	alerts   []string
 	fault    string // the kind of change that did it, or that is the first suspect; "" when probably none did
+	named    bool   // people said so
 	signs    []string
 }
 
@@ -102,7 +103,7 @@ func traitsOf(inc ops.Incident, sym engine.Symptom, cat *ops.Catalog) traits {
 	for _, sign := range inc.Signs {
 		t.signs = append(t.signs, sign.Indicator)
 	}
-	t.fault = faultOf(inc)
+	t.fault, t.named = faultOf(inc), inc.Cause != nil
 	for _, list := range []*[]string{&t.stores, &t.cities, &t.networks, &t.alerts, &t.signs} {
 		*list = set(*list)
 	}
@@ -118,6 +119,14 @@ func faultOf(inc ops.Incident) string {
 		return string(inc.Suspects[0].Kind)
 	}
 	return ""
+}
+
+// verbOf says how sure it is that a change did it.
+func verbOf(named bool) string {
+	if named {
+		return "did"
+	}
+	return "probably did"
 }
 
 // set sorts words and drops doubles and empty ones.
@@ -150,7 +159,7 @@ func compare(now, then traits, cat *ops.Catalog) (score float64, reasons []strin
 		add(weighAlerts*overlap(now.alerts, then.alerts), "the same alerts fired: %s", few(english, same))
 	}
 	if now.fault != "" && now.fault == then.fault {
-		add(weighFault, "a change of the same kind did it: %s", now.fault)
+		add(weighFault, "a %s %s it then, and a %s %s it now", then.fault, verbOf(then.named), now.fault, verbOf(now.named))
 	}
 	if same := both(now.signs, then.signs); len(same) > 0 {
 		add(weighSigns*overlap(now.signs, then.signs), "the same indicators departed: %s", few(english, same))

@@ -28,6 +28,16 @@ type incidentCmd struct {
 	Severity incidentSevCmd     `cmd:"" help:"Overrule the severity."`
 	Confirm  incidentConfirmCmd `cmd:"" help:"Say that a suspect did it: the locate clock stops."`
 	Reject   incidentRejectCmd  `cmd:"" help:"Say that a suspect did not do it."`
+
+	Task     incidentTaskCmd     `cmd:"" help:"What somebody is to do, now or after it."`
+	Update   incidentUpdateCmd   `cmd:"" help:"Tell stakeholders how it stands, or have that drafted."`
+	Link     incidentLinkCmd     `cmd:"" help:"Attach a link, take one away, or list them."`
+	Cause    incidentCauseCmd    `cmd:"" help:"Name the cause in words: the locate clock stops."`
+	Similar  incidentSimilarCmd  `cmd:"" help:"Past incidents that resemble it, and what helped then."`
+	Report   incidentReportCmd   `cmd:"" help:"The post-incident report, as Markdown."`
+	Handover incidentHandoverCmd `cmd:"" help:"How things stand, for the next shift, as Markdown."`
+	Actions  incidentActionsCmd  `cmd:"" help:"Action items of all incidents, overdue first."`
+	Clocks   incidentClocksCmd   `cmd:"" help:"How the 1-5-10 clock went over a span of time."`
 }
 
 type incidentDeclareCmd struct {

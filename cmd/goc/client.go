@@ -90,6 +90,7 @@ func (c *client) request(ctx context.Context, method, path string, body any) (*h
 	if err != nil || req.URL.Host == "" || req.URL.Scheme != "http" && req.URL.Scheme != "https" {
 		return nil, exit(exitUsage, errors.New("--server should read like http://127.0.0.1:8420"))
 	}
+	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

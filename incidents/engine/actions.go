@@ -155,7 +155,7 @@ func (e *Engine) resolveBy(inc *incident, in Action, now time.Time) error {
 	if inc.AcknowledgedAt.IsZero() {
 		inc.AcknowledgedAt = ops.At(now)
 	}
-	e.resolve(inc, now, in.Who.Name, "resolved by "+in.Who.Name+with(in.Note))
+	e.resolve(inc, now, in.Who.Name, "resolved by "+in.Who.Name+with(in.Note), in.Note)
 	return nil
 }
 

@@ -51,7 +51,7 @@ func (e *Engine) sweepIncident(inc *incident, now time.Time) {
 		e.recovered(inc, inc.QuietSince.Time, now, "", fmt.Sprintf("all alerts have been resolved for %s", ops.Duration(e.cfg.RecoverHold)))
 	}
 	if inc.State == ops.IncidentMitigated && !inc.RecoveredAt.IsZero() && inc.firing == 0 && now.Sub(maxTime(inc.RecoveredAt.Time, inc.JoinedAt.Time)) >= e.cfg.ResolveAfter {
-		e.resolve(inc, now, "", fmt.Sprintf("resolved by itself, %s after the recovery", ops.Duration(e.cfg.ResolveAfter)))
+		e.resolve(inc, now, "", fmt.Sprintf("resolved by itself, %s after the recovery", ops.Duration(e.cfg.ResolveAfter)), "")
 	}
 	e.remindOfUpdate(inc, now)
 	if late := e.lateness(inc, now); late != inc.Late { // the clock as stored must say that a target has passed
@@ -83,8 +83,8 @@ func (e *Engine) sweepClosed(now time.Time) {
 	e.closed = keep
 }
 
-// resolve ends an incident. One that never recovered counts as recovered by it.
-func (e *Engine) resolve(inc *incident, now time.Time, actor, text string) {
+// resolve ends an incident. One that never recovered counts as recovered by it. note is what a person wrote, text all of it.
+func (e *Engine) resolve(inc *incident, now time.Time, actor, text, note string) {
 	if inc.RecoveredAt.IsZero() {
 		at := now
 		if !inc.QuietSince.IsZero() {
@@ -94,5 +94,5 @@ func (e *Engine) resolve(inc *incident, now time.Time, actor, text string) {
 	}
 	inc.State, inc.ResolvedAt, inc.ResolvedBy = ops.IncidentResolved, ops.At(now), actor
 	e.close(inc)
-	e.event(inc, now, "resolved", kindBy(actor), actor, text, map[string]any{"reopened": inc.Reopened})
+	e.event(inc, now, "resolved", kindBy(actor), actor, text, map[string]any{"reopened": inc.Reopened, "note": note})
 }
