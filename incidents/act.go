@@ -67,6 +67,20 @@ func (s *Service) Merge(ctx context.Context, who ops.Principal, id, into string)
 	return s.Get(ctx, into)
 }
 
+// Split makes a new incident of some of an incident's alerts, and answers the new one. The program never makes the two one again.
+func (s *Service) Split(ctx context.Context, who ops.Principal, id string, alerts []string, title, note string) (ops.Incident, error) {
+	out, err := s.do(ctx, engine.Action{Do: "split", Who: who, ID: id, Alerts: alerts, Title: title, Note: note})
+	if err != nil {
+		return ops.Incident{}, err
+	}
+	return s.Get(ctx, out.Incident)
+}
+
+// Unlink takes alerts out of an incident; they are placed anew, and never again in it.
+func (s *Service) Unlink(ctx context.Context, who ops.Principal, id string, alerts []string, note string) (ops.Incident, error) {
+	return s.act(ctx, engine.Action{Do: "unlink", Who: who, ID: id, Alerts: alerts, Note: note})
+}
+
 // JudgeSuspect takes a person's verdict on a suspect. Confirming stops the locate clock.
 func (s *Service) JudgeSuspect(ctx context.Context, who ops.Principal, id, change string, confirmed bool, note string) (ops.Incident, error) {
 	return s.act(ctx, engine.Action{Do: "judge", Who: who, ID: id, Change: change, Confirmed: confirmed, Note: note})

@@ -34,6 +34,8 @@ var midnight = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 //	@30s sample cart success_ratio 0.5 store=SH-001 [from=-5m every=10s]
 //	@30s tick                              time goes on, second by second, from where it stood
 //	@30s acknowledge INC-1 by=ann [note="…"]; mitigate, resolve, reopen, note, severity, role, merge, confirm, reject
+//	@30s split INC-1 alerts="pay fails;cart fails" title=… by=ann; unlink; alerts by their summaries or names
+//	@30s restart                           from what was written
 //	@30s declare title="…" service=cart by=ann
 //	@30s silence alertname=X for=10m;      expire
 //	show INC-1                             how it now is
@@ -64,6 +66,9 @@ func TestScenarios(t *testing.T) {
 
 type scenario struct {
 	t       *testing.T
+	cfg     engine.Config
+	cat     *ops.Catalog
+	rows    rows
 	e       *engine.Engine
 	now     time.Time
 	latest  map[string]ops.Incident
@@ -73,8 +78,8 @@ type scenario struct {
 
 // runScenario runs every block of a file and returns the file with what the blocks print now.
 func runScenario(t *testing.T, text string) string {
-	s := &scenario{t: t, now: midnight, latest: map[string]ops.Incident{}}
-	s.e = engine.New(engine.Config{}, nil, engine.Hooks{})
+	s := &scenario{t: t}
+	s.begin(engine.Config{}, &ops.Catalog{})
 	var file strings.Builder
 	for i, block := range strings.Split(strings.TrimRight(text, "\n"), "\n\n") {
 		if i > 0 {
@@ -187,15 +192,22 @@ func (s *scenario) catalog(words, lines []string) {
 			s.t.Fatalf("no such line of a catalog: %s", l)
 		}
 	}
+	s.begin(cfg, cat)
+}
+
+// begin makes a new world at time 0.
+func (s *scenario) begin(cfg engine.Config, cat *ops.Catalog) {
 	if err := cat.Index(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.e, s.now = engine.New(cfg, cat, engine.Hooks{}), midnight
+	s.cfg, s.cat, s.now, s.rows, s.latest = cfg, cat, midnight, rows{}, map[string]ops.Incident{}
+	s.e = engine.New(cfg, cat, engine.Hooks{})
 }
 
 // step lets something happen at s.now and prints the events of incidents and silences.
 func (s *scenario) step(in engine.Input) engine.Outputs {
 	out := s.e.Step(in, s.now)
+	s.rows.write(out.Mutation())
 	for _, inc := range out.Changed {
 		s.latest[inc.ID] = inc
 	}
@@ -241,6 +253,11 @@ func (s *scenario) command(w []string) {
 	a := args(w[2:])
 	who := ops.Principal{Name: a["by"], Role: ops.Responder}
 	switch do := w[1]; do {
+	case "restart":
+		s.e = engine.New(s.cfg, s.cat, engine.Hooks{})
+		s.e.Restore(s.rows.saved(s.t), s.now)
+	case "split", "unlink":
+		s.step(engine.Action{Do: do, Who: who, ID: w[2], Note: a["note"], Title: a["title"], Alerts: s.fingerprints(w[2], a["alerts"])})
 	case "tick":
 		s.step(engine.Tick{})
 	case "firing", "resolved":
@@ -289,13 +306,34 @@ func (s *scenario) alert(status string, a map[string]string) {
 	s.step(engine.Alerts{Source: "rules", Alerts: []ops.Alert{al}})
 }
 
+// fingerprints finds alerts of an incident by their summaries, parted by semicolons.
+func (s *scenario) fingerprints(id, summaries string) []string {
+	var out []string
+	for _, name := range strings.Split(summaries, ";") {
+		fp := name
+		for _, a := range s.latest[id].Alerts {
+			if a.Summary() == name {
+				fp = a.Fingerprint
+			}
+		}
+		out = append(out, fp)
+	}
+	return out
+}
+
 func (s *scenario) change(id string, a map[string]string) {
 	c := ops.Change{
 		ID: id, Kind: ops.ChangeKind(a["kind"]), Title: a["title"], Service: a["service"], Risk: a["risk"], Status: ops.ChangeStarted,
 		Scope: ops.Scope{Store: list(a["store"]), City: list(a["city"]), Kind: list(a["device"])}, CreatedAt: ops.At(s.now),
 	}
+	if old, known := s.e.Change(id); known {
+		c = *old
+	}
 	if a["status"] != "" {
 		c.Status = ops.ChangeStatus(a["status"])
+	}
+	if c.Status == ops.ChangeRolledBack {
+		c.FinishedAt = ops.At(s.now)
 	}
 	s.step(engine.Change{Change: c})
 }
@@ -333,7 +371,13 @@ func (s *scenario) show(inc ops.Incident) {
 		fmt.Fprintf(&s.out, "  %s: %gs of %gs, running %v, met %s, %s\n", l.name, l.leg.ElapsedS, l.leg.TargetS, l.leg.Running, met, l.leg.StoppedBy)
 	}
 	for _, a := range inc.Alerts {
-		fmt.Fprintf(&s.out, "  %s %s: %s%s\n", a.Status, a.Summary(), a.Reason, map[bool]string{true: " (silenced)"}[a.Silenced != ""])
+		hidden := map[bool]string{true: " (silenced)"}[a.Silenced != ""]
+		for _, by := range inc.Alerts {
+			if by.Fingerprint == a.InhibitedBy {
+				hidden += " (hidden by: " + by.Summary() + ")"
+			}
+		}
+		fmt.Fprintf(&s.out, "  %s %s: %s%s\n", a.Status, a.Summary(), a.Reason, hidden)
 	}
 	for _, sus := range inc.Suspects {
 		fmt.Fprintf(&s.out, "  %d. %s %.0f%% %s\n", sus.Rank, sus.ChangeID, 100*sus.Probability, sus.Verdict)

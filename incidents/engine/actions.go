@@ -41,7 +41,7 @@ func (e *Engine) declare(in Declare, now time.Time) {
 	if !d.OnsetAt.IsZero() {
 		inc.OnsetAt = d.OnsetAt
 	}
-	inc.setRoot(sightOfScope(d.Scope, now), e.graph)
+	e.look(inc, sightOfScope(d.Scope, now))
 	e.judgeSeverity(inc, now, true)
 	if d.Severity != "" {
 		inc.Severity, inc.SeverityBy, inc.SeverityEvidence = d.Severity, in.Who.Name, "declared so"
@@ -80,6 +80,7 @@ func (e *Engine) act(in Action, now time.Time) {
 		"acknowledge": e.acknowledge, "mitigate": e.mitigate, "resolve": e.resolveBy, "reopen": e.reopenBy, "note": e.note,
 		"severity": e.setSeverity, "role": e.setRole, "merge": e.mergeBy, "judge": e.judge,
 		"cause": e.nameCause, "task_add": e.addTask, "task_change": e.changeTask, "attach": e.addLink, "detach": e.dropLink, "update": e.postUpdate,
+		"split": e.split, "unlink": e.unlink,
 	}[in.Do]
 	if do == nil {
 		e.refuse(ops.Errorf(ops.Invalid, "there is no such action"))
@@ -89,7 +90,7 @@ func (e *Engine) act(in Action, now time.Time) {
 		e.refuse(err)
 		return
 	}
-	e.out.Incident = in.ID
+	e.out.Incident = cmp.Or(e.out.Incident, in.ID)
 	e.touch(inc)
 }
 
@@ -220,6 +221,7 @@ func (e *Engine) mergeBy(inc *incident, in Action, now time.Time) error {
 		return ops.Errorf(ops.Conflict, "both incidents must still be open")
 	}
 	e.merge(inc, into, now, in.Who.Name, cmp.Or(in.Note, in.Who.Name+" says that they are one"))
+	e.holdTogether(into, in.Who.Name)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"time"
 
 	"goc/ops"
@@ -16,14 +15,23 @@ const replayLease = 24 * time.Hour
 // alert is one alert as the engine keeps it: while it fires, and with its incident for as long as that lists it.
 type alert struct {
 	ops.IncidentAlert
+	Held
+	sight    sight
 	incident *incident // nil for a silenced alert that no incident took in
 	storedAs string    // the id of its record, "" while it has none
 	dirty    bool
 }
 
+// Held is what the engine keeps of an alert beyond what people see; it is stored with it.
+type Held struct {
+	TakenAt ops.Time `json:"taken_at"`     // when it came in
+	By      string   `json:"by,omitempty"` // who put it into its incident, "" when the program did; what people did stays
+}
+
 // StoredAlert is an alert as it stands in the journal.
 type StoredAlert struct {
 	ops.IncidentAlert
+	Held
 	Incident string `json:"incident,omitempty"`
 }
 
@@ -35,7 +43,7 @@ func (a *alert) recordID() string {
 }
 
 func (a *alert) record() ops.Record {
-	s := StoredAlert{IncidentAlert: a.IncidentAlert}
+	s := StoredAlert{IncidentAlert: a.IncidentAlert, Held: a.Held}
 	if a.incident != nil {
 		s.Incident = a.incident.ID
 	}
@@ -121,7 +129,7 @@ func (e *Engine) refresh(known *alert, a ops.Alert) {
 
 // fire takes a new alert in: into an incident that explains it, or into a new one, or, when silenced, into none.
 func (e *Engine) fire(a ops.Alert, now time.Time) {
-	al := &alert{IncidentAlert: ops.IncidentAlert{Alert: a, Silenced: e.silencedBy(a.Labels, now)}}
+	al := &alert{IncidentAlert: ops.IncidentAlert{Alert: a, Silenced: e.silencedBy(a.Labels, now)}, Held: Held{TakenAt: ops.At(now)}, sight: e.sightOf(a)}
 	e.alerts[a.Fingerprint] = al
 	e.out.Events = append(e.out.Events, ops.NewEvent(ops.At(now), "alert.firing", "alerts", a.Fingerprint, ops.System.Name,
 		map[string]any{"text": "firing: " + clip(a.Summary(), 300), "labels": a.Labels, "source": a.Source, "silenced": al.Silenced}))
@@ -145,14 +153,13 @@ func (e *Engine) resolveAlert(al *alert, ended, now time.Time) {
 		return
 	}
 	e.touchAlert(al)
-	inc.firing--
-	left := inc.firing
-	e.event(inc, now, "alert_resolved", "system", "", fmt.Sprintf("resolved: %s (%s still firing)", clip(al.Summary(), 200), count(left, "alert", "alerts")),
-		map[string]any{"alert": al.Name(), "fingerprint": al.Fingerprint, "firing": left, "summary": clip(al.Summary(), 200)})
-	if left == 0 {
+	if inc.firing--; inc.firing == 0 {
 		inc.QuietSince = ops.At(now) // not when it ended: a clock that has been shown must not run backwards
 	}
+	u := e.unsettle(inc)
+	u.ended, u.explain = append(u.ended, al), true
 	inc.rankDue = true
+	e.touch(inc)
 }
 
 func maxTime(a, b time.Time) time.Time {

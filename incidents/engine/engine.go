@@ -31,6 +31,9 @@ type Engine struct {
 	hooks    Hooks
 	catalog  *ops.Catalog
 	graph    *suspects.Graph
+	walks    *walks // over the graph
+	places   places
+	every    []int32              // all stores of the catalog
 	good     map[[2]string]string // service and indicator → direction, where the catalog states it
 	samples  *series.Buffer
 	ordering []string // services that measure orders
@@ -39,8 +42,10 @@ type Engine struct {
 	learned  map[ops.ChangeKind]bool // priors that this step changed
 
 	incidents map[string]*incident
-	active    []*incident // in the order of opening
-	closed    []*incident // resolved, and may still reopen by themselves
+	board     *board                 // where the active ones are found
+	homes     map[string][]*incident // by fingerprint: those, active or closed, that have the alert
+	active    []*incident            // in the order of opening
+	closed    []*incident            // resolved, and may still reopen by themselves
 	alerts    map[string]*alert
 	silences  map[string]*silence
 	nextID    int
@@ -49,6 +54,7 @@ type Engine struct {
 	lastSweep time.Time
 	sampled   time.Time // when samples last came in
 
+	unsettled     []*incident
 	touched       []*incident
 	touchedAlerts []*alert
 	out           Outputs
@@ -64,7 +70,7 @@ func New(cfg Config, cat *ops.Catalog, hooks Hooks) *Engine {
 	e := &Engine{
 		cfg: cfg, hooks: hooks,
 		samples: series.New(0, 0, 0), changes: suspects.NewIndex(), priors: suspects.Priors{},
-		incidents: map[string]*incident{}, alerts: map[string]*alert{}, silences: map[string]*silence{}, nextID: 1,
+		incidents: map[string]*incident{}, board: newBoard(), homes: map[string][]*incident{}, alerts: map[string]*alert{}, silences: map[string]*silence{}, nextID: 1,
 		owing: map[*incident]bool{}, learned: map[ops.ChangeKind]bool{},
 	}
 	e.adopt(cat)
@@ -73,7 +79,12 @@ func New(cfg Config, cat *ops.Catalog, hooks Hooks) *Engine {
 
 // adopt takes in what a catalog says.
 func (e *Engine) adopt(cat *ops.Catalog) {
-	e.catalog, e.graph, e.good, e.ordering = cat, suspects.NewGraph(cat.Calls()), map[[2]string]string{}, nil
+	e.catalog, e.good, e.ordering = cat, map[[2]string]string{}, nil
+	e.places, e.every = placesOf(cat), make([]int32, len(cat.Stores))
+	for i := range cat.Stores {
+		e.every[i] = int32(i)
+	}
+	e.setGraph(cat.Calls())
 	for _, s := range cat.Services {
 		for _, i := range s.Indicators {
 			e.good[[2]string{s.Name, i.Name}] = i.Direction()
@@ -84,11 +95,25 @@ func (e *Engine) adopt(cat *ops.Catalog) {
 	}
 }
 
+// setGraph takes over who calls whom, and understands what is open by it.
+func (e *Engine) setGraph(calls [][2]string) {
+	e.graph = suspects.NewGraph(calls)
+	e.walks = newWalks(e.graph)
+	for _, inc := range e.active {
+		e.look(inc, inc.rootSight)
+	}
+}
+
 // Reload takes a new catalog, which must be indexed. What is open is understood by it from here on.
 func (e *Engine) Reload(cat *ops.Catalog) {
 	e.adopt(cat)
-	for _, inc := range e.active {
-		inc.setRoot(inc.rootSight, e.graph)
+	for _, inc := range e.incidents {
+		for _, a := range inc.members {
+			a.sight = e.sightOf(a.Alert)
+		}
+	}
+	for _, a := range e.alerts {
+		a.sight = e.sightOf(a.Alert)
 	}
 }
 
@@ -123,8 +148,11 @@ func (e *Engine) Step(in Input, now time.Time) Outputs {
 	}
 	e.out = Outputs{At: ops.At(now)}
 	e.take(in, now)
+	e.conclude(now)
 	e.sweep(now)
+	e.conclude(now)
 	e.rankDue(now)
+	e.conclude(now)
 	e.flush(now)
 	return e.out
 }
@@ -139,10 +167,7 @@ func (e *Engine) take(in Input, now time.Time) {
 	case Stage:
 		e.seeStage(in, now)
 	case Topology:
-		e.graph = suspects.NewGraph(in.Calls)
-		for _, inc := range e.active {
-			inc.setRoot(inc.rootSight, e.graph)
-		}
+		e.setGraph(in.Calls)
 	case Samples:
 		e.seeSamples(in.Samples, now)
 	case Declare:
@@ -197,6 +222,9 @@ func (e *Engine) touch(inc *incident) {
 
 // touchAlert notes that a must be written at the end of the step.
 func (e *Engine) touchAlert(a *alert) {
+	if a.incident != nil {
+		a.incident.listed = nil
+	}
 	if !a.dirty {
 		a.dirty = true
 		e.touchedAlerts = append(e.touchedAlerts, a)
@@ -214,16 +242,20 @@ func (e *Engine) flush(now time.Time) {
 		e.out.Put = append(e.out.Put, ops.Encode("incident", inc.ID, inc.stored()))
 		e.out.Changed = append(e.out.Changed, inc.snapshot(e.cfg.MaxListed))
 	}
-	slices.SortFunc(e.touchedAlerts, func(a, b *alert) int { return cmp.Compare(a.recordID(), b.recordID()) })
+	ids := make(map[*alert]string, len(e.touchedAlerts))
+	for _, a := range e.touchedAlerts {
+		ids[a] = a.recordID()
+	}
+	slices.SortFunc(e.touchedAlerts, func(a, b *alert) int { return cmp.Compare(ids[a], ids[b]) })
 	for _, a := range e.touchedAlerts {
 		a.dirty = false
 		e.out.Alerts = append(e.out.Alerts, a.IncidentAlert)
 		if a.incident == nil && a.Status == ops.Resolved {
 			continue // nothing of it is kept
 		}
-		if a.storedAs != a.recordID() {
+		if a.storedAs != ids[a] {
 			e.unstore(a)
-			a.storedAs = a.recordID()
+			a.storedAs = ids[a]
 		}
 		e.out.Put = append(e.out.Put, a.record())
 	}

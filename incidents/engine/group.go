@@ -2,10 +2,7 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 	"time"
-
-	"goc/ops"
 )
 
 // tie is why an alert belongs to an incident. The greatest strength wins, then the smallest distance, then the older incident.
@@ -31,118 +28,207 @@ const (
 	storm        = 30
 )
 
+// better says whether t explains more than o, or as much from nearer by.
+func (t tie) better(o tie) bool {
+	return t.strength > o.strength || t.strength == o.strength && t.distance < o.distance
+}
+
+// found is where an alert belongs, and what it is apart from although something ties them.
+type found struct {
+	inc *incident // nil when no incident explains it
+	tie
+	apart   *incident
+	from    tie
+	because string
+}
+
+// consider takes an incident that a tie speaks for into account; why says what speaks against it.
+func (f *found) consider(inc *incident, t tie, why string) {
+	older := func(o *incident) bool { return inc.number < o.number }
+	switch {
+	case why != "":
+		if f.apart == nil || t.better(f.from) || !f.from.better(t) && older(f.apart) {
+			f.apart, f.from, f.because = inc, t, why
+		}
+	case f.inc == nil || t.better(f.tie) || !f.tie.better(t) && older(f.inc):
+		f.inc, f.tie = inc, t
+	}
+}
+
 // place puts an alert into the incident that explains it best; into a new one when none does and it is not silenced.
 func (e *Engine) place(al *alert, now time.Time) {
-	s := e.sightOf(al.Alert)
-	inc, t := e.bestTie(al, s, now)
-	if inc == nil {
-		if inc = e.reopening(al.Fingerprint, now); inc != nil {
-			t = tie{strength: sameAlert, reason: "it fired again soon after the incident was resolved"}
-		}
-	}
+	f := e.find(al, now)
 	switch {
-	case inc != nil:
-		e.join(inc, al, s, t, now)
+	case f.inc != nil:
+		e.join(f.inc, al, f.tie, now)
 	case al.Silenced != "": // told to nobody; it is placed when the silence ends
-	case len(e.active) >= e.cfg.MaxActive:
-		t = tie{strength: storm, reason: fmt.Sprintf("%d incidents are open, which is the most that are kept apart", len(e.active))}
-		e.join(e.active[len(e.active)-1], al, s, t, now)
 	default:
-		e.open(al, s, now)
+		if inc := e.overflow(al); inc != nil {
+			t := tie{strength: storm, reason: fmt.Sprintf("%d incidents are open, which is the most that are kept apart", len(e.active))}
+			e.join(inc, al, t, now)
+			return
+		}
+		e.open(al, f, now)
 	}
 }
 
-// bestTie finds the active incident that explains the alert best.
-func (e *Engine) bestTie(al *alert, s sight, now time.Time) (best *incident, found tie) {
-	for _, inc := range e.active {
-		t, ok := e.explains(inc, al, s, now)
-		if ok && (best == nil || t.strength > found.strength || (t.strength == found.strength && t.distance < found.distance)) {
-			best, found = inc, t
+// overflow is the newest incident that an alert joins when there are too many, nil while there are not.
+func (e *Engine) overflow(al *alert) *incident {
+	if len(e.active) < e.cfg.MaxActive {
+		return nil
+	}
+	for i := len(e.active) - 1; i >= 0; i-- {
+		if !e.active[i].keepsOut(al.Fingerprint) {
+			return e.active[i]
 		}
 	}
-	if best == nil {
-		return e.stormOf(s, now)
-	}
-	return best, found
+	return nil
 }
 
-// explains says whether the incident and the alert belong together, and why.
-func (e *Engine) explains(inc *incident, al *alert, s sight, now time.Time) (tie, bool) {
-	if _, again := inc.members[al.Fingerprint]; again {
-		return tie{strength: sameAlert, reason: "it was part of this incident before"}, true
+// find looks for the incident that explains the alert best: the one that had it, one that something ties it to, one of a
+// storm, one that was resolved a short while ago.
+func (e *Engine) find(al *alert, now time.Time) found {
+	var f found
+	before := tie{strength: sameAlert, reason: "it was part of this incident before"}
+	had := e.home(al.Fingerprint)
+	if had != nil {
+		f.consider(had, before, e.again(had, al, now))
 	}
+	if f.inc == nil {
+		e.near(al.sight, func(inc *incident) {
+			if inc == had || inc.keepsOut(al.Fingerprint) {
+				return
+			}
+			if t, ok := e.explains(inc, al.sight, now); ok {
+				f.consider(inc, t, e.apart(inc, al.sight, t))
+			}
+		})
+	}
+	if f.inc == nil {
+		e.stormOf(al, now, &f)
+	}
+	if f.inc == nil {
+		if inc := e.reopening(al.Fingerprint, now); inc != nil {
+			before.reason = "it fired again soon after the incident was resolved"
+			f.consider(inc, before, e.again(inc, al, now))
+		}
+	}
+	return f
+}
+
+// explains says whether the incident and the alert belong together by what they are about, and why.
+func (e *Engine) explains(inc *incident, s sight, now time.Time) (tie, bool) {
 	root := inc.rootSight
-	young := now.Sub(inc.JoinedAt.Time) <= e.cfg.Window
 	if root.class() == aboutPlace {
 		if place, ok := e.covers(root, s); ok {
 			return tie{strength: placeParent, reason: place + " as a whole is in trouble, which explains what happens in it"}, true
 		}
 	}
+	young := e.young(inc, now)
 	if s.class() == aboutService && root.class() == aboutService {
 		return e.serviceTie(inc, s, young)
+	}
+	if s.class() == aboutPlace {
+		return e.placeTie(inc, s, young)
 	}
 	if !young {
 		return tie{}, false
 	}
-	if s.class() == aboutPlace {
-		return e.placeTie(inc, s)
-	}
 	return kinTie(root, s)
+}
+
+// young says whether inc took an alert in within the window.
+func (e *Engine) young(inc *incident, now time.Time) bool {
+	return now.Sub(inc.JoinedAt.Time) <= e.cfg.Window
+}
+
+// lateParent is how long after its first sign the alert of what explains it may come.
+const lateParent = 15 * time.Minute
+
+// waiting says whether inc may still be waiting for the alert that explains it: it goes on, and began not long before s.
+func (inc *incident) waiting(s sight) bool {
+	return inc.firing > 0 && s.start.Sub(inc.DetectedAt.Time) <= lateParent
 }
 
 // serviceTie is a tie through the call graph: a failing callee explains what its callers show.
 func (e *Engine) serviceTie(inc *incident, s sight, young bool) (tie, bool) {
 	root := inc.rootSight
+	meet := placesMeet(inc, s)
 	switch {
-	case s.service == root.service && (placesMeet(inc, s) || young):
+	case s.service == root.service && (meet || young):
 		return tie{strength: sameService, reason: "it is the same service, " + s.service}, true
-	case slices.Contains(inc.Scope.Service, s.service) && (placesMeet(inc, s) || young):
+	case inc.shows(s.service) && (meet || young):
 		return tie{strength: sameService, distance: 1, reason: s.service + " is part of this incident already"}, true
 	}
-	if !placesMeet(inc, s) {
+	if !meet {
 		return tie{}, false
 	}
 	if d, ok := inc.above[s.service]; ok {
 		return tie{strength: calleeBelow, distance: d, reason: fmt.Sprintf("%s depends on %s, which is failing (%s away)", s.service, root.service, count(d, "call", "calls"))}, true
 	}
-	if !young {
-		return tie{}, false
-	}
-	if d, ok := inc.below[s.service]; ok {
+	if d, ok := inc.below[s.service]; ok && (young || inc.waiting(s)) {
 		return tie{strength: callerAbove, distance: d, lead: true, reason: fmt.Sprintf("%s, where this incident began to show, depends on it (%s away): the trouble is nearer here", root.service, count(d, "call", "calls"))}, true
 	}
-	if s.name == root.name && s.store == "" && root.store == "" {
-		if c := e.commonCallee(s.service, root.service); c != "" {
-			return tie{strength: sharedCallee, reason: fmt.Sprintf("it shows the same as %s, and both depend on %s", root.service, c)}, true
+	if young && s.name == root.name && s.store == root.store && together(inc, s) {
+		if c, d := e.commonCallee(s.service, root.service); c != "" {
+			return tie{strength: sharedCallee, distance: d, reason: fmt.Sprintf("it shows the same as %s, and both depend on %s", root.service, c)}, true
 		}
 	}
 	return tie{}, false
 }
 
-// commonCallee is the first service that both call directly and that is no part of any incident, "" when there is none.
-func (e *Engine) commonCallee(a, b string) string {
-	for _, c := range e.graph.Callees(a) {
-		if slices.Contains(e.graph.Callees(b), c) {
-			return c
+// atOnce is how far apart what one cause does at once may be told.
+const atOnce = 2 * time.Minute
+
+// together says whether s began at about the time at which inc was detected or last took something in.
+func together(inc *incident, s sight) bool {
+	near := func(d time.Duration) bool { return max(d, -d) <= atOnce }
+	return near(s.start.Sub(inc.DetectedAt.Time)) || near(s.start.Sub(inc.JoinedAt.Time))
+}
+
+// commonCallee is the nearest service that both depend on, by name among those as near, and the calls to it from both; ""
+// when there is none. It need not show anything itself.
+func (e *Engine) commonCallee(a, b string) (name string, calls int) {
+	x, _ := e.walks.of(a)
+	y, _ := e.walks.of(b)
+	for c, d := range x {
+		if o, both := y[c]; both && (name == "" || d+o < calls || d+o == calls && c < name) {
+			name, calls = c, d+o
 		}
 	}
-	return ""
+	return name, calls
 }
 
 // placeTie is a tie of an alert about a whole place: it takes over what happens in it, and joins its like.
-func (e *Engine) placeTie(inc *incident, s sight) (tie, bool) {
+func (e *Engine) placeTie(inc *incident, s sight, young bool) (tie, bool) {
 	root := inc.rootSight
-	if place, ok := e.covers(s, root); ok && root.class() != aboutOther && (root.class() != aboutService || len(inc.Scope.Store) == 1) {
+	if place, ok := e.covers(s, root); ok && (young || inc.waiting(s)) && root.class() != aboutOther && e.allIn(inc, s) {
 		return tie{strength: placeOver, lead: true, reason: place + " as a whole is in trouble, which explains this incident"}, true
 	}
-	if root.class() != aboutPlace || root.name != s.name {
+	if !young || root.class() != aboutPlace || root.name != s.name || s.store == "" || root.store == "" {
 		return tie{}, false
 	}
 	a, b := e.where(root), e.where(s)
-	if a.Network != "" && a.Network == b.Network {
+	switch {
+	case a.Network != "" && a.Network == b.Network:
 		return tie{strength: sharedPlace, reason: fmt.Sprintf("%s and %s hang on the same network, %s", root.store, s.store, a.Network)}, true
+	case a.City != "" && a.City == b.City && together(inc, s) && len(inc.Scope.City) <= 1 && !e.concentrated(inc, placeNetwork):
+		return tie{strength: sharedPlace, distance: 1, reason: fmt.Sprintf("%s and %s lie in the same city, %s", root.store, s.store, a.City)}, true
 	}
 	return tie{}, false
+}
+
+// allIn says whether all that fires in inc happens in the place of s.
+func (e *Engine) allIn(inc *incident, s sight) bool {
+	if len(inc.Scope.Store) <= 1 {
+		return true
+	}
+	for _, id := range inc.Scope.Store {
+		if _, in := e.covers(s, sight{store: id}); !in {
+			return false
+		}
+	}
+	return true
 }
 
 // kinTie is a tie between alerts that no place or call graph explains: devices of a kind, or the same job.
@@ -163,39 +249,4 @@ func kinTie(root, s sight) (tie, bool) {
 		return tie{strength: resembles, distance: 1, reason: "it is the same alert, " + s.name}, true
 	}
 	return tie{}, false
-}
-
-// stormSize is how many young incidents of one alert name make a storm.
-const stormSize = 3
-
-// stormOf finds, where the same alert has just opened several incidents that nothing explains, the oldest of them: what
-// comes next is more likely one trouble than many.
-func (e *Engine) stormOf(s sight, now time.Time) (*incident, tie) {
-	var first *incident
-	n := 0
-	for _, inc := range e.active {
-		if inc.rootSight.name == s.name && s.name != "" && inc.rootSight.class() == s.class() && now.Sub(inc.JoinedAt.Time) <= e.cfg.Window {
-			if n++; first == nil {
-				first = inc
-			}
-			if inc.Storm {
-				n += stormSize
-			}
-		}
-	}
-	if n < stormSize {
-		return nil, tie{}
-	}
-	return first, tie{strength: storm, reason: fmt.Sprintf("%s fires in many places within %s", s.name, ops.Duration(e.cfg.Window))}
-}
-
-// reopening finds the incident, resolved a short while ago, that had this alert.
-func (e *Engine) reopening(fingerprint string, now time.Time) *incident {
-	var best *incident
-	for _, inc := range e.closed {
-		if _, had := inc.members[fingerprint]; had && inc.Merged == "" && now.Sub(inc.ResolvedAt.Time) <= e.cfg.ReopenWithin && (best == nil || inc.number > best.number) {
-			best = inc
-		}
-	}
-	return best
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"goc/incidents/suspects"
 	"goc/ops"
 )
 
@@ -25,7 +24,12 @@ type incident struct {
 	rankDue   bool
 	firing    int // members that fire
 	dirty     bool
-	toldP     float64 // probability of the first suspect when it was last told
+	marks     []mark              // where it stands on the board
+	listed    []ops.IncidentAlert // what people see of the members, until one changes
+	shared    bool                // the scope has been shown as it is: it must be copied before it is changed
+	reach     *reach              // of the first suspect, where it tells incidents apart
+	unsettled *unsettled          // what is still to be done for it in this step
+	toldP     float64             // probability of the first suspect when it was last told
 }
 
 // Extra is what the engine keeps of an incident beyond what people see; it is stored with it.
@@ -55,6 +59,11 @@ type Extra struct {
 	UpdatesFor   ops.Severity `json:"updates_for,omitempty"` // the severity whose cadence of updates holds; "" while none are owed
 	UpdatesFrom  ops.Time     `json:"updates_from"`          // since when updates are owed: its opening, or when it was reopened
 	UpdateTold   ops.Time     `json:"update_told"`           // the due time of the last update that people were reminded of
+	SplitBy      string       `json:"split_by,omitempty"`    // who made it by splitting another
+	Titled       bool         `json:"titled,omitempty"`      // by a person: the title stays
+	Apart        []string     `json:"apart,omitempty"`       // incidents that people split it from, by id
+	Out          []string     `json:"out,omitempty"`         // fingerprints that people took out of it, sorted
+	Beside       string       `json:"beside,omitempty"`      // the incident that a suspect alone keeps it apart from
 }
 
 // Stored is an incident as it stands in the journal.
@@ -84,13 +93,14 @@ func (inc *incident) sorted() []*alert {
 // snapshot is inc as people see it: a copy that shares nothing that changes.
 func (inc *incident) snapshot(listed int) ops.Incident {
 	s := inc.Incident
-	s.Alerts = make([]ops.IncidentAlert, 0, min(len(inc.members), listed))
-	for _, a := range inc.sorted() {
-		if len(s.Alerts) == listed {
-			break
+	if inc.listed == nil {
+		all := inc.sorted()
+		inc.listed = make([]ops.IncidentAlert, 0, min(len(all), listed))
+		for _, a := range all[:min(len(all), listed)] {
+			inc.listed = append(inc.listed, a.IncidentAlert)
 		}
-		s.Alerts = append(s.Alerts, a.IncidentAlert)
 	}
+	s.Alerts, s.AlertsTotal, inc.shared = inc.listed, inc.Taken, true
 	s.Suspects = slices.Clone(inc.Suspects)
 	s.Plans, s.Runs = slices.Clone(inc.Plans), slices.Clone(inc.Runs)
 	s.Roles = map[string]string{}
@@ -106,13 +116,26 @@ func (inc *incident) snapshot(listed int) ops.Incident {
 	return s
 }
 
-// setRoot makes the alert of sight s the one that explains the others.
-func (inc *incident) setRoot(s sight, g *suspects.Graph) {
-	inc.rootSight = s
+// setRoot makes an alert the one that explains the others.
+func (inc *incident) setRoot(al *alert, e *Engine) {
+	inc.Root, inc.RootLabels = al.Fingerprint, al.Labels
+	e.look(inc, al.sight)
+}
+
+// look understands inc by what its root is about, and by the call graph as it is.
+func (e *Engine) look(inc *incident, root sight) {
+	inc.rootSight = root
 	inc.below, inc.above = nil, nil
-	if s.service != "" {
-		inc.below, inc.above = g.Below(s.service), g.Above(s.service)
+	if root.service != "" {
+		inc.below, inc.above = e.walks.of(root.service)
 	}
+	e.post(inc)
+}
+
+// shows says whether a service is part of the symptom.
+func (inc *incident) shows(service string) bool {
+	_, in := slices.BinarySearch(inc.Scope.Service, service)
+	return in
 }
 
 // retitle names inc after the alert that explains the others, and how many more stores it has come to.
@@ -165,6 +188,7 @@ func (e *Engine) forget() {
 		}
 	}
 	if oldest != nil {
+		e.leaveHomes(oldest)
 		delete(e.incidents, oldest.ID)
 		delete(e.owing, oldest)
 		e.out.Forgotten = append(e.out.Forgotten, oldest.ID)
@@ -173,6 +197,7 @@ func (e *Engine) forget() {
 
 // event says that something happened to inc. data gets the text, the kind of entry, and how the incident now is.
 func (e *Engine) event(inc *incident, at time.Time, name, kind, actor, text string, data map[string]any) {
+	e.tellAlerts(inc, at) // what happened before is told before
 	if data == nil {
 		data = map[string]any{}
 	}
@@ -188,10 +213,17 @@ func (e *Engine) activate(inc *incident) {
 		e.active = append(e.active, inc)
 		slices.SortFunc(e.active, func(a, b *incident) int { return cmp.Compare(a.number, b.number) })
 	}
+	for fp := range inc.members {
+		if !slices.Contains(e.homes[fp], inc) { // it may have been resolved long ago
+			e.homes[fp] = append(e.homes[fp], inc)
+		}
+	}
+	e.post(inc)
 }
 
 func (e *Engine) deactivate(inc *incident) {
 	e.active = slices.DeleteFunc(e.active, func(o *incident) bool { return o == inc })
+	e.board.drop(inc)
 }
 
 func clip(s string, n int) string {

@@ -37,7 +37,7 @@ type (
 	}
 	// Action is what a person does with an incident.
 	Action struct {
-		Do        string // acknowledge, mitigate, resolve, reopen, note, severity, role, merge, judge, cause, task_add, task_change, attach, detach, update
+		Do        string // acknowledge, mitigate, resolve, reopen, note, severity, role, merge, split, unlink, judge, cause, task_add, task_change, attach, detach, update
 		Who       ops.Principal
 		ID        string
 		Note      string
@@ -51,6 +51,8 @@ type (
 		Task      ops.Task       // task_add: kind, title, owner, due_at; task_change: the id
 		TaskTo    ops.TaskChange // task_change: what is to become of it
 		Link      ops.Attachment // attach: title, url; detach: the id
+		Alerts    []string       // fingerprints, of a split or unlink
+		Title     string         // of what a split makes
 	}
 	// PutSilence sets a silence, or changes the one of its id.
 	PutSilence struct {

@@ -1,90 +1,180 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
-	"goc/incidents/suspects"
 	"goc/ops"
 )
 
 // open makes a new incident of an alert that nothing explains.
-func (e *Engine) open(al *alert, s sight, now time.Time) {
+func (e *Engine) open(al *alert, f found, now time.Time) {
 	inc := e.newIncident(al.Summary(), now)
-	inc.Root, inc.RootLabels = al.Fingerprint, al.Labels
-	inc.setRoot(s, e.graph)
-	inc.DetectBy = "alert " + al.Name()
 	al.Reason = "it opened the incident: no other incident explains it"
-	e.attach(inc, al, s, now)
-	e.findOnset(inc, al.StartsAt.Time, now)
-	if e.hooks.ActiveDrill != nil {
-		if id := e.hooks.ActiveDrill(inc.Scope, now); id != "" {
-			inc.Drill = &id
+	data := map[string]any{}
+	if f.apart != nil {
+		al.Reason = "it opened the incident: " + f.because
+		data["apart_from"], data["reason"] = f.apart.ID, f.because
+		if e.past(f.apart, al.sight) == "" { // suspects may change
+			inc.Beside = f.apart.ID
 		}
 	}
+	inc.setRoot(al, e)
+	inc.DetectBy = "alert " + al.Name()
+	e.attach(inc, al, now)
+	e.findOnset(inc, al.StartsAt.Time, now)
+	e.askDrill(inc, now)
 	e.judgeSeverity(inc, now, true)
-	e.event(inc, now, "opened", "system", "", fmt.Sprintf("%s opened: %s", inc.Severity, inc.Title),
-		map[string]any{"alert": al.Name(), "onset_at": inc.OnsetAt, "scope": inc.Scope, "drill": inc.Drill})
+	data["alert"], data["onset_at"], data["scope"], data["drill"] = al.Name(), inc.OnsetAt, inc.Scope, inc.Drill
+	text := fmt.Sprintf("%s opened: %s", inc.Severity, inc.Title)
+	if f.apart != nil {
+		text += " (" + f.because + ")"
+	}
+	e.event(inc, now, "opened", "system", "", text, data)
 	inc.rankDue = true
+	e.unsettle(inc).lead = true // it may explain what others have
+}
+
+func (e *Engine) askDrill(inc *incident, now time.Time) {
+	if e.hooks.ActiveDrill == nil {
+		return
+	}
+	if id := e.hooks.ActiveDrill(inc.Scope, now); id != "" {
+		inc.Drill = &id
+	}
 }
 
 // join takes an alert into an incident, with the reason, and lets it lead where it explains the rest.
-func (e *Engine) join(inc *incident, al *alert, s sight, t tie, now time.Time) {
+func (e *Engine) join(inc *incident, al *alert, t tie, now time.Time) {
 	if !inc.State.Active() {
 		e.reopen(inc, now, "", "reopened: "+clip(al.Summary(), 200)+" fires again")
 	}
 	al.Reason = t.reason
 	stores, services := len(inc.Scope.Store), len(inc.Scope.Service)
-	e.attach(inc, al, s, now)
-	e.event(inc, now, "alert_added", "system", "", fmt.Sprintf("took in %s: %s", clip(al.Summary(), 200), t.reason),
-		map[string]any{"alert": al.Name(), "fingerprint": al.Fingerprint, "reason": t.reason, "summary": clip(al.Summary(), 200)})
+	e.attach(inc, al, now)
+	u := e.unsettle(inc)
+	u.added = append(u.added, al)
+	u.lead = u.lead || al.Fingerprint == inc.Root
+	u.grew = u.grew || len(inc.Scope.Store) > stores || len(inc.Scope.Service) > services
 	e.unrecover(inc, now)
 	switch {
 	case t.lead:
-		e.lead(inc, al, s, now)
+		e.lead(inc, al, now)
 	case t.strength == storm:
 		e.gather(inc, t.reason, now)
-	case len(inc.Scope.Store) > stores || len(inc.Scope.Service) > services:
-		e.takeOver(inc, now) // where it now is, it may explain what it did not before
 	}
-	for inc.Merged != "" {
-		inc = e.incidents[inc.Merged]
-	}
-	e.judgeSeverity(inc, now, false)
 	inc.rankDue = true
 }
 
 // attach is the part of open and join that they share: membership, scope, time.
-func (e *Engine) attach(inc *incident, al *alert, s sight, now time.Time) {
-	if old := inc.members[al.Fingerprint]; old == nil || old.Status != ops.Firing {
-		inc.firing++
-	}
-	al.incident = inc
-	inc.members[al.Fingerprint] = al
-	inc.Taken++
-	inc.Scope = e.widen(inc.Scope, s)
+func (e *Engine) attach(inc *incident, al *alert, now time.Time) {
+	e.hold(inc, al)
 	inc.JoinedAt, inc.QuietSince = ops.At(now), ops.Time{}
-	inc.retitle()
 	e.prune(inc)
-	e.touchAlert(al)
 	e.touch(inc)
 }
 
-// widen adds what the alert names to the scope; an incident names at most a thousand values of a key.
-func (e *Engine) widen(scope ops.Scope, s sight) ops.Scope {
-	add := s.scope()
-	for _, k := range ops.ScopeKeys {
-		have, more := *scope.Key(k), *add.Key(k)
-		if len(more) == 0 || len(have) >= 1000 {
-			continue
-		}
-		if i, found := slices.BinarySearch(have, more[0]); !found {
-			*scope.Key(k) = slices.Insert(slices.Clone(have), i, more[0])
+// hold makes an alert a member of inc. It belongs to no other from then on.
+func (e *Engine) hold(inc *incident, al *alert) {
+	old := inc.members[al.Fingerprint]
+	if old == nil {
+		inc.Taken++
+		if !slices.Contains(e.homes[al.Fingerprint], inc) {
+			e.homes[al.Fingerprint] = append(e.homes[al.Fingerprint], inc)
 		}
 	}
-	return scope
+	if al.Status == ops.Firing && (old == nil || old.Status != ops.Firing) {
+		inc.firing++
+	}
+	al.incident, al.InhibitedBy = inc, ""
+	inc.members[al.Fingerprint] = al
+	e.widenBy(inc, al.sight)
+	e.touchAlert(al)
+	e.unsettle(inc).explain = true
+}
+
+// release ends the membership of an alert that another incident is to hold.
+func (e *Engine) release(inc *incident, al *alert) {
+	if inc.members[al.Fingerprint] != al {
+		return
+	}
+	delete(inc.members, al.Fingerprint)
+	inc.listed = nil
+	e.leaveHome(inc, al.Fingerprint)
+	if al.Status == ops.Firing {
+		inc.firing--
+	}
+	al.incident = nil
+	e.touch(inc)
+}
+
+// leaveHome forgets that inc had an alert.
+func (e *Engine) leaveHome(inc *incident, fingerprint string) {
+	left := slices.DeleteFunc(e.homes[fingerprint], func(o *incident) bool { return o == inc })
+	if e.homes[fingerprint] = left; len(left) == 0 {
+		delete(e.homes, fingerprint)
+	}
+}
+
+// leaveHomes forgets what inc had, once it does not come back by itself.
+func (e *Engine) leaveHomes(inc *incident) {
+	for fp := range inc.members {
+		e.leaveHome(inc, fp)
+	}
+}
+
+// maxScope is how many values of a key an incident names.
+const maxScope = 1000
+
+// widenBy adds what an alert names to the scope of inc, and finds inc by it.
+func (e *Engine) widenBy(inc *incident, s sight) {
+	fresh := inc.take(s)
+	if !inc.State.Active() {
+		return
+	}
+	if fresh {
+		inc.retitle()
+	}
+	if s.service != "" && len(inc.Scope.Service) <= maxScope {
+		e.board.add(inc, mark{bySymptom, s.service})
+	}
+	if s.store != "" && len(inc.Scope.Store) <= maxScope {
+		e.board.add(inc, mark{byStore, s.store})
+	}
+}
+
+// take adds what a sight names to the scope, and says whether there was anything new. What was shown of the scope before
+// is not changed.
+func (inc *incident) take(s sight) bool {
+	add, fresh := s.scope(), false
+	for _, k := range ops.ScopeKeys {
+		have, more := inc.Scope.Key(k), *add.Key(k)
+		if len(more) == 0 || len(*have) >= maxScope {
+			continue
+		}
+		i, found := slices.BinarySearch(*have, more[0])
+		if found {
+			continue
+		}
+		if inc.shared {
+			inc.ownScope()
+		}
+		*have, fresh = slices.Insert(*have, i, more[0]), true
+	}
+	return fresh
+}
+
+// ownScope copies the scope, which has been shown, before it is changed.
+func (inc *incident) ownScope() {
+	for _, k := range ops.ScopeKeys {
+		v := inc.Scope.Key(k)
+		*v = slices.Clone(*v)
+	}
+	inc.shared = false
 }
 
 // prune forgets the members that were resolved first when there are more than an incident lists.
@@ -106,182 +196,121 @@ func (e *Engine) prune(inc *incident) {
 	})
 	for _, a := range ended[:len(ended)-e.cfg.MaxListed/2] {
 		delete(inc.members, a.Fingerprint)
+		e.leaveHome(inc, a.Fingerprint)
 		e.unstore(a)
 	}
+	inc.listed = nil
 }
 
-// lead makes an alert the root of its incident, which is named after it from then on, and takes over the incidents
-// that the new root explains.
-func (e *Engine) lead(inc *incident, al *alert, s sight, now time.Time) {
-	inc.Root, inc.RootLabels = al.Fingerprint, al.Labels
-	inc.setRoot(s, e.graph)
+// lead makes an alert the root of its incident, which is named after it from then on.
+func (e *Engine) lead(inc *incident, al *alert, now time.Time) {
+	inc.setRoot(al, e)
 	inc.BaseTitle = clip(al.Summary(), MaxTitle)
 	inc.retitle()
 	e.findOnset(inc, al.StartsAt.Time, now)
-	e.takeOver(inc, now)
+	u := e.unsettle(inc)
+	u.lead, u.explain = true, true
 }
 
-// takeOver merges the young incidents that the root of inc explains.
-func (e *Engine) takeOver(inc *incident, now time.Time) {
-	for _, other := range slices.Clone(e.active) {
-		if other == inc || other.Declared || !inc.State.Active() || e.apart(inc, other) {
-			continue
-		}
-		t, ok := e.rootTie(inc, other)
-		switch {
-		case !ok:
-		case other.number < inc.number: // people know the older one
-			other.adoptRoot(inc, e.graph)
-			e.merge(inc, other, now, "", t.reason)
-			e.takeOver(other, now)
-			return
-		default:
-			e.merge(other, inc, now, "", t.reason)
+// unsettled is what is still to be done for an incident at the end of a step, once for all the alerts that it took in.
+type unsettled struct {
+	added   []*alert // not yet told of
+	ended   []*alert // resolved, and not yet told of
+	lead    bool     // it has a new root, which may explain other incidents
+	grew    bool     // it shows in more places or services, so its root may explain more
+	explain bool     // what its root explains must be looked at anew
+}
+
+// unsettle notes that inc must be concluded at the end of the step.
+func (e *Engine) unsettle(inc *incident) *unsettled {
+	if inc.unsettled == nil {
+		inc.unsettled = &unsettled{}
+		e.unsettled = append(e.unsettled, inc)
+	}
+	return inc.unsettled
+}
+
+// conclude does once for each incident what a batch of alerts gave reason for: it tells of them, takes over what the
+// incident now explains, and judges how bad it is.
+func (e *Engine) conclude(now time.Time) {
+	for len(e.unsettled) > 0 {
+		due := e.unsettled
+		e.unsettled = nil
+		slices.SortFunc(due, func(a, b *incident) int { return cmp.Compare(a.number, b.number) })
+		for _, inc := range due {
+			u := inc.unsettled
+			e.tellAlerts(inc, now)
+			inc.unsettled = nil
+			if (u.lead || u.grew) && inc.State.Active() {
+				e.takeOver(inc, now)
+			}
+			if inc.State.Active() {
+				e.judgeSeverity(inc, now, false)
+			}
+			if u.explain {
+				e.inhibit(inc)
+			}
 		}
 	}
 }
 
-// adoptRoot lets what explains from explain inc.
-func (inc *incident) adoptRoot(from *incident, g *suspects.Graph) {
-	inc.Root, inc.RootLabels, inc.BaseTitle = from.Root, from.RootLabels, from.BaseTitle
-	inc.setRoot(from.rootSight, g)
-}
+// told is how many alerts of one step an event names; the others are counted, and each has its reason in its own record.
+const toldAlerts = 5
 
-// apart says whether two incidents began too long after one another to be one by resemblance.
-func (e *Engine) apart(a, b *incident) bool {
-	d := a.DetectedAt.Sub(b.DetectedAt.Time)
-	return max(d, -d) > e.cfg.Window
-}
-
-// sameCause is how probable the first suspect of two incidents must be to make them one.
-const sameCause = 0.7
-
-// joinByCause merges inc with an older incident of the same class that began at about the same time and has the same
-// first suspect: what the call graph and the places could not connect, its cause does.
-func (e *Engine) joinByCause(inc *incident, now time.Time) {
-	first, ok := likely(inc)
-	if !ok || inc.Declared {
+// tellAlerts says which alerts inc took in and which of its were resolved, in one event each.
+func (e *Engine) tellAlerts(inc *incident, now time.Time) {
+	u := inc.unsettled
+	if u == nil {
 		return
 	}
-	for _, older := range e.active {
-		if older.number >= inc.number || older.Declared || older.rootSight.class() != inc.rootSight.class() || e.apart(older, inc) {
-			continue
+	added, ended := u.added, u.ended
+	u.added, u.ended = nil, nil // before the events, for each event tells first what is untold
+	if len(added) > 0 {
+		data := alertData(added)
+		text := fmt.Sprintf("took in %s: %s", clip(added[0].Summary(), 200), added[0].Reason)
+		if len(added) > 1 {
+			text = fmt.Sprintf("took in %d alerts: %s", len(added), some(added))
 		}
-		if other, ok := likely(older); ok && other == first {
-			if d, below := older.below[inc.rootSight.service]; below && d > 0 {
-				older.adoptRoot(inc, e.graph)
-			}
-			e.merge(inc, older, now, "", "both have the same first suspect, "+first)
-			return
+		e.event(inc, now, "alert_added", "system", "", text, data)
+	}
+	if len(ended) > 0 {
+		data := alertData(ended)
+		data["firing"] = inc.firing
+		text := clip(ended[0].Summary(), 200)
+		if len(ended) > 1 {
+			text = fmt.Sprintf("%d alerts: %s", len(ended), some(ended))
 		}
+		e.event(inc, now, "alert_resolved", "system", "", fmt.Sprintf("resolved: %s (%s still firing)", text, count(inc.firing, "alert", "alerts")), data)
 	}
 }
 
-// likely is the first suspect of inc when it is probable enough to tell incidents apart by it.
-func likely(inc *incident) (string, bool) {
-	if len(inc.Suspects) == 0 || inc.Suspects[0].Probability < sameCause {
-		return "", false
+// some names the first of several alerts.
+func some(alerts []*alert) string {
+	var names []string
+	for _, a := range alerts[:min(len(alerts), 3)] {
+		names = append(names, clip(a.Summary(), 100))
 	}
-	return inc.Suspects[0].ChangeID, true
+	if more := len(alerts) - len(names); more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names, "; "), more)
+	}
+	return strings.Join(names, "; ")
 }
 
-// gather merges the incidents of a storm into the oldest.
-func (e *Engine) gather(inc *incident, reason string, now time.Time) {
-	inc.Storm = true
-	for _, other := range slices.Clone(e.active) {
-		if other != inc && !other.Declared && other.rootSight.name == inc.rootSight.name && other.rootSight.class() == inc.rootSight.class() && now.Sub(other.JoinedAt.Time) <= e.cfg.Window {
-			e.merge(other, inc, now, "", reason)
-		}
+// alertData is the data of an event about alerts: those of the first, how many there are, and the first few.
+func alertData(alerts []*alert) map[string]any {
+	first := alerts[0]
+	type told struct {
+		Fingerprint string `json:"fingerprint"`
+		Alert       string `json:"alert"`
+		Summary     string `json:"summary"`
+		Reason      string `json:"reason,omitempty"`
 	}
-}
-
-// rootTie says whether the root of inc explains the root of other.
-func (e *Engine) rootTie(inc, other *incident) (tie, bool) {
-	root, s := inc.rootSight, other.rootSight
-	if root.class() == aboutPlace {
-		if place, ok := e.covers(root, s); ok {
-			return tie{reason: place + " as a whole is in trouble, which explains it"}, true
-		}
-		return tie{}, false
+	var list []told
+	for _, a := range alerts[:min(len(alerts), toldAlerts)] {
+		list = append(list, told{a.Fingerprint, a.Name(), clip(a.Summary(), 200), a.Reason})
 	}
-	if root.class() == aboutService && s.class() == aboutService && placesMeet(inc, s) {
-		if d, ok := inc.above[s.service]; ok && d > 0 {
-			return tie{reason: fmt.Sprintf("%s depends on %s, which is failing (%s away)", s.service, root.service, count(d, "call", "calls"))}, true
-		}
+	return map[string]any{
+		"alert": first.Name(), "fingerprint": first.Fingerprint, "reason": first.Reason, "summary": clip(first.Summary(), 200),
+		"count": len(alerts), "alerts": list,
 	}
-	return tie{}, false
-}
-
-// merge moves everything of from into the other incident and resolves from.
-func (e *Engine) merge(from, into *incident, now time.Time, actor, reason string) {
-	for _, a := range from.sorted() {
-		if have := into.members[a.Fingerprint]; have != nil && have.Status == ops.Firing {
-			continue
-		}
-		if a.Status == ops.Firing {
-			into.firing++
-			from.firing--
-		}
-		delete(from.members, a.Fingerprint)
-		a.incident, a.Reason = into, "merged from "+from.ID+": "+reason
-		into.members[a.Fingerprint] = a
-		into.Taken++
-		into.Scope = e.widen(into.Scope, e.sightOf(a.Alert))
-		e.touchAlert(a)
-	}
-	into.retitle()
-	into.adoptClock(from)
-	e.moveWork(from, into)
-	if into.AcknowledgedAt.IsZero() && !from.AcknowledgedAt.IsZero() && into.State == ops.IncidentOpen {
-		into.AcknowledgedAt, into.State = from.AcknowledgedAt, ops.IncidentAcknowledged
-	}
-	if into.firing > 0 {
-		into.QuietSince = ops.Time{}
-	}
-	from.Merged, from.State, from.ResolvedAt, from.ResolvedBy = into.ID, ops.IncidentResolved, ops.At(now), actor
-	e.close(from)
-	data := func() map[string]any { return map[string]any{"from": from.ID, "into": into.ID, "reason": reason} }
-	e.event(from, now, "merged", kindBy(actor), actor, fmt.Sprintf("merged into %s: %s", into.ID, reason), data())
-	e.event(into, now, "merged", kindBy(actor), actor, fmt.Sprintf("took over %s: %s", from.ID, reason), data())
-	e.judgeSeverity(into, now, false)
-	into.rankDue = true
-}
-
-// adoptClock takes the earlier onset and detection of an incident that was merged in, unless a leg that has been shown
-// would become shorter.
-func (inc *incident) adoptClock(from *incident) {
-	shown := inc.DetectedAt.Sub(inc.OnsetAt.Time)
-	if from.OnsetAt.Before(inc.OnsetAt.Time) {
-		inc.OnsetAt, inc.OnsetBy, inc.OnsetFrom = from.OnsetAt, from.OnsetBy, from.OnsetFrom
-	}
-	if from.DetectedAt.Before(inc.DetectedAt.Time) && from.DetectedAt.Sub(inc.OnsetAt.Time) >= shown {
-		inc.DetectedAt, inc.DetectBy = from.DetectedAt, from.DetectBy
-	}
-}
-
-// kindBy is the kind of timeline entry that an actor makes.
-func kindBy(actor string) string {
-	if actor == "" || actor == ops.System.Name {
-		return "system"
-	}
-	return "action"
-}
-
-// findOnset looks for the onset in the samples of the incident's services. It is never later than the alert, and moves
-// only to earlier times once it was found.
-func (e *Engine) findOnset(inc *incident, alert, now time.Time) {
-	at, by, from := minTime(alert, now), time.Duration(0), "the alert"
-	if d, ok := suspects.Onset(e.samples, inc.services(), inc.Scope.Store, minTime(alert.Add(e.cfg.Window), now), e.Direction); ok && !d.At.After(at) {
-		at, by, from = d.At, d.Interval, fmt.Sprintf("%s of %s", d.Key.Indicator, d.Key.Service)
-	}
-	if inc.OnsetFrom == "" || at.Before(inc.OnsetAt.Time) {
-		inc.OnsetAt, inc.OnsetBy, inc.OnsetFrom = ops.At(at), ops.Duration(by), from
-	}
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

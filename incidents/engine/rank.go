@@ -19,7 +19,7 @@ func (e *Engine) rankDue(now time.Time) {
 	for _, inc := range slices.Clone(e.active) {
 		if inc.State.Active() && e.due(inc, now) {
 			e.rank(inc, now)
-			e.joinByCause(inc, now)
+			e.regroup(inc, now)
 		}
 	}
 }

@@ -74,11 +74,12 @@ func (e *Engine) restoreIncident(in Stored, now time.Time) {
 	if len(inc.RootLabels) > 0 {
 		s = e.sightOf(ops.Alert{Labels: inc.RootLabels, StartsAt: inc.DetectedAt})
 	}
-	inc.setRoot(s, e.graph)
 	inc.rankedAt = now // what was ranked stands until there is something new
 	e.incidents[inc.ID] = inc
 	e.owe(inc)
 	e.nextID = max(e.nextID, inc.number+1)
+	e.look(inc, s)
+	inc.shared = true
 	switch {
 	case inc.State.Active():
 		e.active = append(e.active, inc)
@@ -91,9 +92,12 @@ func (e *Engine) restoreIncident(in Stored, now time.Time) {
 const restoreGrace = time.Minute
 
 func (e *Engine) restoreAlert(in SavedAlert, now time.Time) {
-	a := &alert{IncidentAlert: in.IncidentAlert, incident: e.incidents[in.Incident], storedAs: in.ID}
-	if a.incident != nil {
-		a.incident.members[a.Fingerprint] = a
+	a := &alert{IncidentAlert: in.IncidentAlert, Held: in.Held, sight: e.sightOf(in.Alert), incident: e.incidents[in.Incident], storedAs: in.ID}
+	if inc := a.incident; inc != nil {
+		inc.members[a.Fingerprint], inc.listed = a, nil
+		if inc.State.Active() || slices.Contains(e.closed, inc) {
+			e.homes[a.Fingerprint] = append(e.homes[a.Fingerprint], inc)
+		}
 	}
 	if a.Status != ops.Firing {
 		return

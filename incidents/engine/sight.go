@@ -84,28 +84,6 @@ func sightOfScope(s ops.Scope, start time.Time) sight {
 	}
 }
 
-// where is the place of s with what the catalog knows of its store.
-func (e *Engine) where(s sight) ops.Store {
-	st, _ := e.catalog.Store(s.store)
-	return ops.Store{ID: s.store, City: cmp.Or(s.city, st.City), Region: cmp.Or(s.region, st.Region), Network: cmp.Or(s.network, st.Network)}
-}
-
-// covers says whether the place of s as a whole contains the place of o, and which place that is.
-func (e *Engine) covers(s, o sight) (string, bool) {
-	in := e.where(o)
-	switch {
-	case s.store != "":
-		return "store " + s.store, s.store == o.store
-	case s.network != "":
-		return "network " + s.network, s.network == in.Network
-	case s.city != "":
-		return s.city, s.city == in.City
-	case s.region != "":
-		return s.region, s.region == in.Region
-	}
-	return "", false
-}
-
 // placesMeet says whether a service's symptom at s and one at o can be the same: one of them names no store, or the
 // incident has the other's store, or the store is new within the window.
 func placesMeet(inc *incident, o sight) bool {

@@ -54,6 +54,7 @@ func (e *Engine) sweepIncident(inc *incident, now time.Time) {
 		e.resolve(inc, now, "", fmt.Sprintf("resolved by itself, %s after the recovery", ops.Duration(e.cfg.ResolveAfter)), "")
 	}
 	e.remindOfUpdate(inc, now)
+	e.partOutlasting(inc, now)
 	if late := e.lateness(inc, now); late != inc.Late { // the clock as stored must say that a target has passed
 		inc.Late = late
 		e.touch(inc)
@@ -78,6 +79,8 @@ func (e *Engine) sweepClosed(now time.Time) {
 			e.reopen(inc, now, "", fmt.Sprintf("%s still firing %s after the resolution", count(inc.firing, "alert is", "alerts are"), ops.Since(since)))
 		case inc.firing > 0 || since < e.cfg.ReopenWithin:
 			keep = append(keep, inc)
+		default:
+			e.leaveHomes(inc)
 		}
 	}
 	e.closed = keep
