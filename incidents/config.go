@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"goc/incidents/engine"
+	"goc/incidents/history"
+	"goc/incidents/suspects"
 	"goc/ops"
 )
 
@@ -25,6 +27,9 @@ type Config struct {
 	Headline Headline                 `yaml:"headline"` // the curve that is shown when nothing is wrong
 	// Updates is how often stakeholders are to be told of an incident, by severity; 0 is never. Absent: P1 15m, P2 30m, others never.
 	Updates map[ops.Severity]ops.Duration `yaml:"updates"`
+
+	Weights Weights        `yaml:"weights"` // sizes of the terms of suspects, by name, in place of the built-in ones
+	History history.Config `yaml:"history"` // the recording of everything that the engine is told
 }
 
 // Targets are the targets of one severity's clock, all from onset.
@@ -74,6 +79,7 @@ func (c Config) Validate() error {
 	if len(c.Headline.Services) > 100 {
 		errs = append(errs, ops.Errorf(ops.Invalid, "at most 100 services can make the headline").At("incidents.headline.services"))
 	}
+	errs = append(errs, c.Weights.validate(), c.History.Validate())
 	return errors.Join(errs...)
 }
 
@@ -87,6 +93,7 @@ func EngineConfig(c Config) engine.Config {
 		Window: time.Duration(c.Window), ResolveTimeout: time.Duration(c.ResolveTimeout), RecoverHold: time.Duration(c.Hold),
 		ResolveAfter: time.Duration(c.ResolveAfter), ReopenWithin: time.Duration(c.ReopenWithin), RefireAfter: time.Duration(c.RefireAfter),
 		LowerAfter: time.Duration(c.LowerAfter), Severity: c.Severity, Targets: map[ops.Severity]engine.Targets{},
+		Weights: c.Weights.over(suspects.DefaultWeights()),
 	}
 	for s, t := range c.Targets {
 		out.Targets[s] = engine.Targets{Detect: time.Duration(t.Detect), Locate: time.Duration(t.Locate), Recover: time.Duration(t.Recover)}

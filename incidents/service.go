@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"goc/incidents/engine"
+	"goc/incidents/history"
 	"goc/ops"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	Catalog *ops.Catalog // indexed; nil knows nothing
 	Journal Journal
 	Querier ops.Querier // answers for times that the engine's own memory no longer holds
+	History string      // the folder in which everything that the engine is told is recorded; "" records nothing
+	Version string      // of the program, for that record
 
 	// What other rooms know. None may block or call back into this room.
 	Affected    func(ops.Scope) engine.Affected
@@ -52,8 +55,11 @@ type Service struct {
 	now     func() time.Time
 	counts  *metrics
 
-	mu     sync.Mutex
-	engine *engine.Engine
+	mu      sync.Mutex
+	engine  *engine.Engine
+	latest  time.Time         // of the last step: time does not run backwards
+	asked   *history.Asked    // what the other rooms answered the engine
+	history *history.Recorder // nil records nothing
 
 	pub      sync.RWMutex
 	shown    map[string]ops.Incident
@@ -90,10 +96,12 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	cfg := EngineConfig(o.Config)
 	s.updates = cfg.Updates
-	s.engine = engine.New(cfg, o.Catalog, engine.Hooks{Affected: o.Affected, VoiceAbove: o.VoiceAbove, PlansFor: o.PlansFor, ActiveDrill: o.ActiveDrill})
+	s.asked = history.Ask(engine.Hooks{Affected: o.Affected, VoiceAbove: o.VoiceAbove, PlansFor: o.PlansFor, ActiveDrill: o.ActiveDrill})
+	s.engine = engine.New(cfg, o.Catalog, s.asked.Hooks())
 	if err := s.restore(ctx); err != nil {
 		return nil, err
 	}
+	s.openHistory(o)
 	s.counts = newMetrics(o.Registerer, s)
 	s.counts.restored(s.shown)
 	return s, nil
@@ -105,6 +113,9 @@ func (s *Service) Reload(c *ops.Catalog) {
 	defer s.mu.Unlock()
 	s.catalog.Store(c)
 	s.engine.Reload(c)
+	if s.history != nil {
+		s.history.Reload(s.tell(), c)
+	}
 }
 
 // Run lets time pass for the incidents until ctx ends.
@@ -128,9 +139,11 @@ func (s *Service) Run(ctx context.Context) error {
 // step runs one input through the engine and hands what follows to the journal, in the order of the steps. The caller
 // waits for the receipts before it answers anyone.
 func (s *Service) step(in engine.Input) (engine.Outputs, []*ops.Receipt) {
+	in, unsound := engine.Whole(in)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.engine.Step(in, s.now())
+	out := s.engine.Step(in, s.tell())
+	s.record(in, unsound)
 	var receipts []*ops.Receipt
 	for _, m := range split(out.Mutation()) {
 		receipts = append(receipts, s.journal.Append(m))

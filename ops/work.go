@@ -1,5 +1,7 @@
 package ops
 
+import "encoding/json"
+
 // Kinds of task.
 const (
 	TaskNow    = "task"        // to be done while the incident lasts
@@ -23,10 +25,22 @@ type Task struct {
 
 // TaskChange is what is to become of a task. What is nil stays as it is; the zero time takes the due date away.
 type TaskChange struct {
-	Title *string
-	Owner *string
-	DueAt *Time
-	Done  *bool
+	Title *string `json:"title,omitempty"`
+	Owner *string `json:"owner,omitempty"`
+	DueAt *Time   `json:"due_at,omitempty"`
+	Done  *bool   `json:"done,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler: a due date that is taken away is "", for null would leave it.
+func (c TaskChange) MarshalJSON() ([]byte, error) {
+	type plain TaskChange
+	if c.DueAt == nil || !c.DueAt.IsZero() {
+		return json.Marshal(plain(c))
+	}
+	return json.Marshal(struct {
+		plain
+		DueAt string `json:"due_at"`
+	}{plain: plain(c)})
 }
 
 // ActionItem is a task with the incident that it belongs to, as lists across incidents show it.

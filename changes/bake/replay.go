@@ -38,6 +38,39 @@ func (r *Replay) Change(at time.Time, c ops.Change) {
 	}
 }
 
+// Recorded tells of a change as it now is on record, stages and verdicts included, in place of Change and Stage: what
+// began to bake since it was last told of begins here too, and what was taken back bakes no more.
+func (r *Replay) Recorded(c ops.Change) {
+	var old ops.Change
+	if ch := r.changes[c.ID]; ch != nil {
+		old = ch.Change
+	}
+	ch := &replayed{Change: c, stages: map[int]*ops.Stage{}}
+	r.changes[c.ID] = ch
+	for i := range c.Stages {
+		ch.stages[i+1] = &c.Stages[i]
+	}
+	if c.Status == ops.ChangeRolledBack || c.Status == ops.ChangeAborted {
+		for i := range len(c.Stages) + 1 {
+			r.Cancel(c.ID, i)
+		}
+		return
+	}
+	if c.Verdict == ops.Baking && old.Verdict != ops.Baking {
+		from := c.FinishedAt.Time
+		r.Begin(Bake{ChangeID: c.ID, Service: c.Service, Scope: c.Touched(), From: from, To: from.Add(r.length(c.Bake))})
+	}
+	for i, st := range c.Stages {
+		if st.Verdict == ops.Baking && (i >= len(old.Stages) || old.Stages[i].Verdict != ops.Baking) {
+			from := st.FinishedAt.Time
+			r.Begin(Bake{
+				ChangeID: c.ID, Stage: i + 1, Service: c.Service, Scope: narrowed(c.Scope, st.Scope), Units: st.Units,
+				Not: ch.notFair(i + 1), From: from, To: from.Add(r.length(st.Bake)),
+			})
+		}
+	}
+}
+
 func (r *Replay) length(d ops.Duration) time.Duration {
 	if d == 0 {
 		return r.bake

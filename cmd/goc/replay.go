@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"goc/changes/bake"
 	"goc/incidents"
 	"goc/incidents/engine"
+	"goc/incidents/history"
 	"goc/ops"
 )
 
@@ -23,50 +23,69 @@ type replayCmd struct {
 	Config string   `help:"A configuration whose catalog and settings apply." placeholder:"goc.yaml"`
 }
 
-// Bounds of a replay file.
-const (
-	maxReplayLine = 4 << 20
-	maxTicks      = 10_000 // between two lines, so that a jump of years ends
-	tickEvery     = 30 * time.Second
-)
-
 // Run replays each file by itself through the same deciders as the live service.
 func (k *replayCmd) Run(ctx context.Context, c *client, s streams) error {
-	cfg := &config{}
-	if err := cfg.Catalog.Index(); err != nil {
-		return err
-	}
-	if k.Config != "" {
-		var err error
-		if cfg, err = loadConfig(k.Config); err != nil {
-			return exit(exitUsage, err)
-		}
+	setup, err := k.setup()
+	if err != nil {
+		return exit(exitUsage, err)
 	}
 	c.shown = true // its answer is lines of JSON, not one document
 	out := bufio.NewWriter(s.out)
 	for _, file := range k.Files {
-		r := newReplay(cfg, writeRows(out, c.JSON))
+		r := newReplay(setup, writeRows(out, c.JSON))
 		if err := r.file(ctx, file); err != nil {
 			return errors.Join(exit(exitUsage, fmt.Errorf("%s: %w", file, err)), out.Flush())
 		}
+		tellPlayed(s.err, file, r)
 	}
 	return out.Flush()
 }
 
-// replay is one history on virtual time.
-type replay struct {
-	engine  *engine.Engine
-	bakes   *bake.Replay
-	pending []ops.Sample // of the same time
-	now     time.Time
-	emit    func(row any) error
+// setup is what a history is replayed with. What is nil is taken from the recording, or the default.
+type setup struct {
+	settings *engine.Config
+	catalog  *ops.Catalog
+	bake     time.Duration
 }
 
-func newReplay(cfg *config, emit func(any) error) *replay {
-	return &replay{
-		engine: engine.New(incidents.EngineConfig(cfg.Incidents), &cfg.Catalog.Catalog, engine.Hooks{}),
-		bakes:  bake.NewReplay(&cfg.Catalog.Catalog, time.Duration(cfg.Gate.Bake)), emit: emit,
+func (k *replayCmd) setup() (setup, error) {
+	if k.Config == "" {
+		return setup{}, nil
 	}
+	return setupOf(k.Config)
+}
+
+// setupOf reads a configuration. Its catalog counts when it names anything.
+func setupOf(file string) (setup, error) {
+	cfg, err := loadConfig(file)
+	if err != nil {
+		return setup{}, err
+	}
+	settings := incidents.EngineConfig(cfg.Incidents)
+	out := setup{settings: &settings, bake: time.Duration(cfg.Gate.Bake)}
+	if cat := &cfg.Catalog.Catalog; len(cat.Services)+len(cat.Stores) > 0 {
+		out.catalog = cat
+	}
+	return out, nil
+}
+
+// replay is one history on virtual time.
+type replay struct {
+	player *history.Player
+	bakes  *bake.Replay
+	torn   bool // the file was cut off
+	emit   func(row any) error
+}
+
+func newReplay(s setup, emit func(any) error) *replay {
+	cat := s.catalog
+	if cat == nil {
+		cat = new(ops.Catalog)
+		_ = cat.Index() // an empty catalog has no doubles
+	}
+	r := &replay{bakes: bake.NewReplay(cat, s.bake), emit: emit}
+	r.player = history.NewPlayer(history.PlayerOptions{Settings: s.settings, Catalog: s.catalog, Began: r.began, Moved: r.verdicts, Input: r.observe, Out: r.rows})
+	return r
 }
 
 // file replays one file, line by line.
@@ -76,120 +95,57 @@ func (r *replay) file(ctx context.Context, path string) error {
 		return err
 	}
 	defer f.Close()
-	var rd io.Reader = f
-	if strings.HasSuffix(path, ".gz") {
-		if rd, err = gzip.NewReader(f); err != nil {
-			return err
-		}
-	}
-	lines := bufio.NewScanner(rd)
-	lines.Buffer(make([]byte, 64<<10), maxReplayLine)
-	for n := 1; lines.Scan(); n++ {
-		if len(lines.Bytes()) == 0 {
-			continue
-		}
-		if err := r.line(lines.Bytes()); err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
-		}
+	var lines engine.Parser
+	r.torn, err = history.Read(f, func(n int, raw []byte) error {
 		if n%1000 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		l, err := lines.Parse(raw)
+		if err != nil {
+			return err
+		}
+		return r.player.Line(l)
+	})
+	if err == nil {
+		err = r.player.Flush()
 	}
-	if err := lines.Err(); err != nil {
-		return err
-	}
-	if err := r.flush(); err != nil {
+	if err != nil {
 		return err
 	}
 	// Some histories end before their last bake does.
 	for next := r.bakes.Next(); !next.IsZero(); next = r.bakes.Next() {
-		r.now = next
-		if err := r.verdicts(); err != nil {
+		if err := r.verdicts(next); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// line takes one line in. Samples of one time are taken together, like a scrape's.
-func (r *replay) line(raw []byte) error {
-	l, err := engine.ParseLine(raw)
-	if err != nil {
-		return err
+// began takes the catalog of a recording, and what bakes as it begins.
+func (r *replay) began(cat *ops.Catalog, changes []ops.Change) {
+	r.bakes.Reload(cat)
+	for _, c := range changes {
+		r.bakes.Recorded(c)
 	}
-	if l.At.Before(r.now) {
-		return fmt.Errorf("at %s is before the line above; a replay file is in time order", l.At)
-	}
-	if l.At.After(r.now) {
-		if err := r.advance(l.At.Time); err != nil {
-			return err
-		}
-	}
-	return r.take(l)
 }
 
-// advance moves virtual time on, with ticks where nothing was recorded for a while.
-func (r *replay) advance(at time.Time) error {
-	if err := r.flush(); err != nil {
-		return err
-	}
-	if !r.now.IsZero() {
-		for n := 0; at.Sub(r.now) > tickEvery && n < maxTicks; n++ {
-			r.now = r.now.Add(tickEvery)
-			if err := r.step(engine.Tick{}); err != nil {
-				return err
-			}
+// observe tells the bakes what the engine is about to be told.
+func (r *replay) observe(now time.Time, in engine.Input, recorded bool) {
+	switch in := in.(type) {
+	case engine.Samples:
+		r.bakes.Observe(in.Samples)
+	case engine.Change:
+		if recorded {
+			r.bakes.Recorded(in.Change)
+		} else {
+			r.bakes.Change(now, in.Change)
 		}
+	case engine.Stage:
+		r.bakes.Stage(now, in.ChangeID, in.Stage, in.State == "finished", in.Units, in.Replaces, in.Stores)
 	}
-	r.now = at
-	return r.verdicts()
 }
 
-// take hands one line to the deciders.
-func (r *replay) take(l engine.Line) error {
-	switch l.Kind {
-	case "indicator":
-		if in, ok := l.Input().(engine.Samples); ok { // a gap is no sample
-			r.pending = append(r.pending, in.Samples...)
-		}
-		return nil
-	case "change":
-		if l.Change.Status == "" && l.Change.StartedAt.IsZero() { // a history tells of changes when they begin
-			l.Change.StartedAt, l.Change.Status = l.At, ops.ChangeStarted
-		}
-		r.bakes.Change(l.At.Time, *l.Change)
-	case "stage":
-		if l.Stage < 1 || l.Stage > 10_000 {
-			return fmt.Errorf("a stage counts from 1 to 10000")
-		}
-		r.bakes.Stage(l.At.Time, l.ChangeID, l.Stage, l.State == "finished", l.Units, l.Replaces, l.Stores)
-	case "topology", "alert", "tick":
-	case "heartbeat", "voice": // the fleet and the voices do not decide on suspects or verdicts yet
-	default:
-		return fmt.Errorf("unknown kind; there are topology, change, stage, indicator, alert, heartbeat, voice and tick")
-	}
-	return r.step(l.Input())
-}
-
-// flush hands the samples of one time over.
-func (r *replay) flush() error {
-	if len(r.pending) == 0 {
-		return nil
-	}
-	samples := r.pending
-	r.pending = nil
-	r.bakes.Observe(samples)
-	return r.step(engine.Samples{Samples: samples})
-}
-
-func (r *replay) step(in engine.Input) error {
-	out := r.engine.Step(in, r.now)
-	switch {
-	case out.Err != nil:
-		return out.Err
-	case len(out.Rejected) > 0:
-		return fmt.Errorf("the alert was refused: %s", out.Rejected[0].Reason)
-	}
+func (r *replay) rows(out engine.Outputs) error {
 	for _, row := range out.Rows() {
 		if err := r.emit(row); err != nil {
 			return err
@@ -209,8 +165,9 @@ type verdictRow struct {
 	Reasons  []ops.Reason `json:"reasons"`
 }
 
-func (r *replay) verdicts() error {
-	for _, o := range r.bakes.Step(r.now) {
+// verdicts gives those of the bakes that are over at now.
+func (r *replay) verdicts(now time.Time) error {
+	for _, o := range r.bakes.Step(now) {
 		if err := r.emit(verdictRow{ops.At(o.At), "verdict", o.ChangeID, o.Stage, o.Verdict, o.Score, o.Reasons}); err != nil {
 			return err
 		}
@@ -252,4 +209,21 @@ func firstReason(reasons []ops.Reason) string {
 		return ""
 	}
 	return ": " + reasons[0].Message
+}
+
+// tellPlayed says what of a file was not as it should be.
+func tellPlayed(w io.Writer, file string, r *replay) {
+	p := r.player.Played()
+	for _, g := range p.Gaps {
+		fmt.Fprintf(w, "%s: %s\n", file, g)
+	}
+	if r.torn {
+		fmt.Fprintf(w, "%s is cut off: its last line ends in the middle, and what came after is missing\n", file)
+	}
+	if p.Refused > 0 {
+		fmt.Fprintf(w, "%s: %d recorded inputs were refused, as most of them were when they were made\n", file, p.Refused)
+	}
+	if p.Unasked > 0 {
+		fmt.Fprintf(w, "%s: %d questions to the fleet, the voices, the drills or the plans have no recorded answer and count as nothing\n", file, p.Unasked)
+	}
 }

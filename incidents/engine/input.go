@@ -37,22 +37,22 @@ type (
 	}
 	// Action is what a person does with an incident.
 	Action struct {
-		Do        string // acknowledge, mitigate, resolve, reopen, note, severity, role, merge, split, unlink, judge, cause, task_add, task_change, attach, detach, update
-		Who       ops.Principal
-		ID        string
-		Note      string
-		Severity  ops.Severity
-		Role      string
-		Person    string
-		Into      string
-		Change    string
-		Confirmed bool
-		Text      string         // of a cause or an update
-		Task      ops.Task       // task_add: kind, title, owner, due_at; task_change: the id
-		TaskTo    ops.TaskChange // task_change: what is to become of it
-		Link      ops.Attachment // attach: title, url; detach: the id
-		Alerts    []string       // fingerprints, of a split or unlink
-		Title     string         // of what a split makes
+		Do        string         `json:"do"` // acknowledge, mitigate, resolve, reopen, note, severity, role, merge, split, unlink, judge, cause, task_add, task_change, attach, detach, update
+		Who       ops.Principal  `json:"-"`  // a recording has it beside the action
+		ID        string         `json:"id"`
+		Note      string         `json:"note,omitempty"`
+		Severity  ops.Severity   `json:"severity,omitempty"`
+		Role      string         `json:"role,omitempty"`
+		Person    string         `json:"person,omitempty"`
+		Into      string         `json:"into,omitempty"`
+		Change    string         `json:"change,omitempty"`
+		Confirmed bool           `json:"confirmed,omitempty"`
+		Text      string         `json:"text,omitempty"`   // of a cause or an update
+		Task      ops.Task       `json:"task,omitzero"`    // task_add: kind, title, owner, due_at; task_change: the id
+		TaskTo    ops.TaskChange `json:"task_to,omitzero"` // task_change: what is to become of it
+		Link      ops.Attachment `json:"link,omitzero"`    // attach: title, url; detach: the id
+		Alerts    []string       `json:"alerts,omitempty"` // fingerprints, of a split or unlink
+		Title     string         `json:"title,omitempty"`  // of what a split makes
 	}
 	// PutSilence sets a silence, or changes the one of its id.
 	PutSilence struct {

@@ -18,6 +18,17 @@ type Saved struct {
 	Silences  []ops.Silence
 	Priors    suspects.Priors
 	Changes   []ops.Change
+
+	// GoesOn says that nobody was away: leases end when they end, and Ranked, by incident, says where the rankings stand.
+	GoesOn bool
+	Ranked map[string]SavedRanking
+}
+
+// SavedRanking is where the ranking of an incident's suspects stands.
+type SavedRanking struct {
+	At   ops.Time `json:"at"`
+	Due  bool     `json:"due,omitempty"`
+	Told float64  `json:"told,omitempty"`
 }
 
 // SavedAlert is an alert's record with its id.
@@ -46,8 +57,17 @@ func (e *Engine) Restore(s Saved, now time.Time) Outputs {
 	for _, in := range s.Incidents {
 		e.restoreIncident(in, now)
 	}
+	grace := now.Add(restoreGrace)
+	if s.GoesOn {
+		grace = time.Time{}
+	}
 	for _, a := range s.Alerts {
-		e.restoreAlert(a, now)
+		e.restoreAlert(a, grace)
+	}
+	for id, r := range s.Ranked {
+		if inc := e.incidents[id]; inc != nil {
+			inc.rankedAt, inc.rankDue, inc.toldP = r.At.Time, r.Due, r.Told
+		}
 	}
 	for _, inc := range e.incidents {
 		e.out.Changed = append(e.out.Changed, inc.snapshot(e.cfg.MaxListed))
@@ -91,7 +111,7 @@ func (e *Engine) restoreIncident(in Stored, now time.Time) {
 // restoreGrace is how long senders have to tell their alerts again after a restart.
 const restoreGrace = time.Minute
 
-func (e *Engine) restoreAlert(in SavedAlert, now time.Time) {
+func (e *Engine) restoreAlert(in SavedAlert, grace time.Time) {
 	a := &alert{IncidentAlert: in.IncidentAlert, Held: in.Held, sight: e.sightOf(in.Alert), incident: e.incidents[in.Incident], storedAs: in.ID}
 	if inc := a.incident; inc != nil {
 		inc.members[a.Fingerprint], inc.listed = a, nil
@@ -102,8 +122,8 @@ func (e *Engine) restoreAlert(in SavedAlert, now time.Time) {
 	if a.Status != ops.Firing {
 		return
 	}
-	if a.EndsAt.Before(now.Add(restoreGrace)) {
-		a.EndsAt = ops.At(now.Add(restoreGrace))
+	if a.EndsAt.Before(grace) {
+		a.EndsAt = ops.At(grace)
 	}
 	e.alerts[a.Fingerprint] = a
 	e.out.Alerts = append(e.out.Alerts, a.IncidentAlert)
