@@ -2,6 +2,7 @@ package incidents
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -75,16 +76,20 @@ func noHistory() error {
 }
 
 // History opens what was recorded in a span of time as a replay file; a zero time leaves its end open.
-func (s *Service) History(ctx context.Context, from, to time.Time) (*history.Export, error) {
+func (s *Service) History(ctx context.Context, from, to time.Time) (io.WriterTo, error) {
 	if s.history == nil {
 		return nil, noHistory()
 	}
-	return s.history.Export(ctx, from, to, s.now())
+	e, err := s.history.Export(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // IncidentHistory opens what was recorded around an incident as a replay file: from enough before its onset to some
 // minutes after its resolution, or to now.
-func (s *Service) IncidentHistory(ctx context.Context, id string) (*history.Export, error) {
+func (s *Service) IncidentHistory(ctx context.Context, id string) (io.WriterTo, error) {
 	inc, err := s.Get(ctx, id)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -42,6 +43,11 @@ type (
 		HandoverAll(ctx context.Context, lang string) (markdown string, err error)
 		ActionItems(ctx context.Context, state, owner string) ([]ops.ActionItem, error)
 		Clocks(ctx context.Context, from, to time.Time, by string) (ops.ClockReport, error)
+
+		// History and IncidentHistory open what was recorded as a replay file, gzip of JSON lines; a zero time leaves an end
+		// open. What they return reads the disk as it is written out.
+		History(ctx context.Context, from, to time.Time) (io.WriterTo, error)
+		IncidentHistory(ctx context.Context, id string) (io.WriterTo, error)
 
 		// ReceiveAlerts takes alerts from anywhere: those that are good are on disk when it returns, the others are listed.
 		ReceiveAlerts(ctx context.Context, source string, alerts []ops.Alert) ([]ops.Rejected, error)

@@ -18,6 +18,8 @@ func (s *Server) routes() {
 	get(s, "/incidents/{id}", reads, "One incident, whole", s.getIncident)
 	get(s, "/incidents/{id}/timeline", reads, "What happened in an incident, in order", s.listTimeline)
 	s.plain("GET", prefix+"/incidents/{id}/report", access{roles: reads}, "The post-incident report, Markdown, or in parts by Accept", http.HandlerFunc(s.getReport), reportDocument(s))
+	s.plain("GET", prefix+"/incidents/{id}/history", access{roles: commands}, "What was recorded around an incident, as a replay file", http.HandlerFunc(s.getIncidentHistory), pathParams("id"), replayFile)
+	s.plain("GET", prefix+"/history", access{roles: commands}, "What was recorded in a span of time, as a replay file", http.HandlerFunc(s.getHistory), span, replayFile)
 	get(s, "/incidents/{id}/chart", reads, "The curve that proves an incident", s.getIncidentChart)
 	post(s, "/incidents/{id}/acknowledge", responds, "Say that you are on it", s.acknowledgeIncident)
 	post(s, "/incidents/{id}/mitigate", responds, "Say that customers no longer suffer", s.mitigateIncident)

@@ -171,8 +171,13 @@ func (a *app) openIncidents(ctx context.Context) (err error) {
 		VoiceAbove:  a.voice.Above,
 		PlansFor:    a.plans.For,
 		ActiveDrill: a.drills.ActiveDrill,
+		History:     filepath.Join(a.cfg.Data, "history"), Version: version,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.incidents.Close)
+	return nil
 }
 
 func (a *app) openRules(ctx context.Context) (err error) {

@@ -38,6 +38,7 @@ type incidentCmd struct {
 	Handover incidentHandoverCmd `cmd:"" help:"How things stand, for the next shift, as Markdown."`
 	Actions  incidentActionsCmd  `cmd:"" help:"Action items of all incidents, overdue first."`
 	Clocks   incidentClocksCmd   `cmd:"" help:"How the 1-5-10 clock went over a span of time."`
+	Export   incidentExportCmd   `cmd:"" help:"Write what was recorded around an incident into a replay file."`
 }
 
 type incidentDeclareCmd struct {

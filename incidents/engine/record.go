@@ -108,8 +108,12 @@ func appendSamples(b []byte, step uint64, at time.Time, samples []ops.Sample) []
 			b = appendTime(b, s.At.Time)
 		}
 		for _, f := range [...]struct{ key, value string }{
-			{`,"indicator":`, s.Indicator}, {`,"service":`, s.Service}, {`,"caller":`, s.Caller}, {`,"unit":`, s.Unit},
-			{`,"caller_unit":`, s.CallerUnit}, {`,"store":`, s.Store},
+			{`,"indicator":`, s.Indicator},
+			{`,"service":`, s.Service},
+			{`,"caller":`, s.Caller},
+			{`,"unit":`, s.Unit},
+			{`,"caller_unit":`, s.CallerUnit},
+			{`,"store":`, s.Store},
 		} {
 			if f.value != "" {
 				b = appendString(append(b, f.key...), f.value)

@@ -22,12 +22,11 @@ type Export struct {
 	ctx      context.Context
 	segments []segment
 	from, to time.Time
-	now      time.Time
 }
 
 // Export opens what was recorded from from to to; zero times leave their ends open. It begins where a segment does, so
 // that everything before is in the state that the segment begins with.
-func (r *Recorder) Export(ctx context.Context, from, to, now time.Time) (*Export, error) {
+func (r *Recorder) Export(ctx context.Context, from, to time.Time) (*Export, error) {
 	if !to.IsZero() && to.Before(from) {
 		return nil, ops.Errorf(ops.Invalid, "a span must not end before it starts").At("query.to")
 	}
@@ -51,7 +50,7 @@ func (r *Recorder) Export(ctx context.Context, from, to, now time.Time) (*Export
 	if first >= last {
 		return nil, ops.Errorf(ops.NotFound, "nothing was recorded then")
 	}
-	return &Export{ctx: ctx, segments: all[first:last], from: from, to: to, now: now}, nil
+	return &Export{ctx: ctx, segments: all[first:last], from: from, to: to}, nil
 }
 
 // WriteTo writes the export as gzip of JSON lines. A segment that was removed meanwhile is marked as a gap.
