@@ -169,19 +169,6 @@ func TestAStoreThatIsAlwaysSlowIsNotHeldAgainstAChange(t *testing.T) {
 	}
 }
 
-func TestOnsetIsTheFirstSampleOfTheLastDeparture(t *testing.T) {
-	w := world()
-	put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Store: "S-00"}, 0.99, 0.6)
-	put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Store: "S-01"}, 0.99, 0.99)
-	d, ok := suspects.Onset(w.Samples, []string{"pay"}, nil, onset.Add(40*time.Second), func(string, string) string { return ops.GoodHigher })
-	if want := onset.Add(5 * time.Second); !ok || !d.At.Equal(want) || d.Key.Store != "S-00" || d.Interval != 5*time.Second {
-		t.Errorf("onset %v %+v, want %v in S-00", ok, d, want)
-	}
-	if _, ok := suspects.Onset(w.Samples, []string{"bank"}, nil, onset, byName); ok {
-		t.Error("an onset was found without samples")
-	}
-}
-
 func byName(_, indicator string) string { return ops.DirectionOf(indicator) }
 
 func TestTheIndexFindsWhatTouchesAndNothingElse(t *testing.T) {
