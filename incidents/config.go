@@ -16,7 +16,9 @@ import (
 type Config struct {
 	Window         ops.Duration `yaml:"window"`          // alerts that only resemble each other belong together within this time: 5m
 	ResolveTimeout ops.Duration `yaml:"resolve_timeout"` // a firing alert that says no end is resolved after this time: 5m
-	Hold           ops.Duration `yaml:"hold"`            // all alerts must stay resolved for this long before an incident counts as recovered: 60s
+	Hold           ops.Duration `yaml:"hold"`            // all alerts must stay resolved, and the indicators back, for this long before an incident counts as recovered: 60s
+	BelieveUnknown ops.Duration `yaml:"believe_unknown"` // resolved alerts are believed although the indicators have no samples after this time: 5m
+	BelieveOff     ops.Duration `yaml:"believe_off"`     // resolved alerts are believed although indicators are still off their course after this time: 30m
 	ResolveAfter   ops.Duration `yaml:"resolve_after"`   // a recovered incident is resolved by itself after this time: 30m
 	ReopenWithin   ops.Duration `yaml:"reopen_within"`   // an alert that fires again so soon after the resolution reopens: 10m
 	RefireAfter    ops.Duration `yaml:"refire_after"`    // an incident resolved although its alerts fire reopens after this time: 15m
@@ -92,6 +94,7 @@ func EngineConfig(c Config) engine.Config {
 	out := engine.Config{
 		Window: time.Duration(c.Window), ResolveTimeout: time.Duration(c.ResolveTimeout), RecoverHold: time.Duration(c.Hold),
 		ResolveAfter: time.Duration(c.ResolveAfter), ReopenWithin: time.Duration(c.ReopenWithin), RefireAfter: time.Duration(c.RefireAfter),
+		BelieveUnknown: time.Duration(c.BelieveUnknown), BelieveOff: time.Duration(c.BelieveOff),
 		LowerAfter: time.Duration(c.LowerAfter), Severity: c.Severity, Targets: map[ops.Severity]engine.Targets{},
 		Weights: c.Weights.over(suspects.DefaultWeights()),
 	}

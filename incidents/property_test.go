@@ -45,7 +45,19 @@ func newModel(t *rapid.T) *model {
 		cfg: engine.Config{RecoverHold: 20 * time.Second, ResolveAfter: 2 * time.Minute, RefireAfter: time.Minute, ReopenWithin: time.Minute, MaxListed: 3},
 	}
 	m.e, m.twin = engine.New(m.cfg, chain(), engine.Hooks{}), engine.New(m.cfg, chain(), engine.Hooks{})
+	for _, store := range []string{"A1", "A2", "B1"} {
+		m.measure("pay", store, 0.99, 5*time.Minute)
+	}
 	return m
+}
+
+// measure takes samples of the last while in.
+func (m *model) measure(service, store string, value float64, last time.Duration) {
+	var samples []ops.Sample
+	for at := m.now.Add(-last); !at.After(m.now); at = at.Add(5 * time.Second) {
+		samples = append(samples, ops.Sample{At: ops.At(at), Indicator: "success_ratio", Service: service, Store: store, Value: value})
+	}
+	m.step(engine.Samples{Samples: samples})
 }
 
 func (m *model) step(in engine.Input) engine.Outputs {
@@ -184,7 +196,11 @@ func (m *model) draw(r *rapid.T) {
 	m.now = m.now.Add(time.Duration(rapid.IntRange(1, 40).Draw(r, "seconds")) * time.Second)
 	who := ops.Principal{Name: "ann", Role: ops.Responder}
 	id := fmt.Sprintf("INC-%d", rapid.IntRange(1, 6).Draw(r, "incident"))
-	switch rapid.SampledFrom([]string{"firing", "firing", "firing", "resolved", "resolved", "tick", "silence", "action", "action", "restart", "change"}).Draw(r, "what") {
+	switch rapid.SampledFrom([]string{"firing", "firing", "firing", "resolved", "resolved", "tick", "silence", "action", "action", "restart", "change", "samples", "samples", "samples"}).Draw(r, "what") {
+	case "samples":
+		store := rapid.SampledFrom([]string{"A1", "A2", "B1"}).Draw(r, "measured")
+		value := rapid.SampledFrom([]float64{0.99, 0.99, 0.5}).Draw(r, "value")
+		m.measure("pay", store, value, time.Duration(rapid.IntRange(0, 40).Draw(r, "last"))*time.Second)
 	case "firing":
 		a := drawAlert(r)
 		lease := time.Duration(rapid.IntRange(30, 300).Draw(r, "lease")) * time.Second

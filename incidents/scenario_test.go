@@ -32,6 +32,8 @@ var midnight = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 //	@30s change CHG-1 kind=release …       a change; started unless planned
 //	@30s stage CHG-1 1 finished units=a,b stores=SH-001
 //	@30s sample cart success_ratio 0.5 store=SH-001 [from=-5m every=10s]
+//	                                       [to=0.9]: a straight line from the value to this one
+//	@30s keep cart success_ratio 0.5 store=SH-001   from now on it says so every five seconds; gap: nothing
 //	@30s tick                              time goes on, second by second, from where it stood
 //	@30s acknowledge INC-1 by=ann [note="…"]; mitigate, resolve, reopen, note, severity, role, merge, confirm, reject
 //	@30s split INC-1 alerts="pay fails;cart fails" title=… by=ann; unlink; alerts by their summaries or names
@@ -39,6 +41,7 @@ var midnight = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 //	@30s declare title="…" service=cart by=ann
 //	@30s silence alertname=X for=10m;      expire
 //	show INC-1                             how it now is
+//	signs INC-1                            where its onset was found, its signs and its impact
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -73,7 +76,14 @@ type scenario struct {
 	now     time.Time
 	latest  map[string]ops.Incident
 	silence string
+	kept    []kept
 	out     strings.Builder
+}
+
+// kept is what is measured as time passes.
+type kept struct {
+	words []string // service, indicator, value
+	args  map[string]string
 }
 
 // runScenario runs every block of a file and returns the file with what the blocks print now.
@@ -176,6 +186,10 @@ func (s *scenario) catalog(words, lines []string) {
 			cfg.RecoverHold = s.duration(v)
 		case "resolve_after":
 			cfg.ResolveAfter = s.duration(v)
+		case "believe_unknown":
+			cfg.BelieveUnknown = s.duration(v)
+		case "believe_off":
+			cfg.BelieveOff = s.duration(v)
 		}
 	}
 	for _, l := range lines {
@@ -183,7 +197,11 @@ func (s *scenario) catalog(words, lines []string) {
 		a := args(w)
 		switch w[0] {
 		case "service":
-			cat.Services = append(cat.Services, ops.Service{Name: w[1], Tier: a["tier"], Core: slices.Contains(w, "core"), Calls: list(a["calls"])})
+			sv := ops.Service{Name: w[1], Tier: a["tier"], Core: slices.Contains(w, "core"), Calls: list(a["calls"])}
+			if slices.Contains(w, "orders") { // it measures how many orders come in
+				sv.Indicators = []ops.Indicator{{Name: "orders_per_min", Good: ops.GoodHigher}}
+			}
+			cat.Services = append(cat.Services, sv)
 		case "store":
 			for _, id := range list(w[1]) {
 				cat.Stores = append(cat.Stores, ops.Store{ID: id, City: a["city"], Network: a["network"]})
@@ -200,7 +218,7 @@ func (s *scenario) begin(cfg engine.Config, cat *ops.Catalog) {
 	if err := cat.Index(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.cfg, s.cat, s.now, s.rows, s.latest = cfg, cat, midnight, rows{}, map[string]ops.Incident{}
+	s.cfg, s.cat, s.now, s.rows, s.kept, s.latest = cfg, cat, midnight, rows{}, nil, map[string]ops.Incident{}
 	s.e = engine.New(cfg, cat, engine.Hooks{})
 }
 
@@ -239,14 +257,42 @@ func (s *scenario) step(in engine.Input) engine.Outputs {
 func (s *scenario) until(at time.Time) {
 	for s.now.Add(time.Second).Before(at) {
 		s.now = s.now.Add(time.Second)
+		s.measure()
 		s.step(engine.Tick{})
 	}
 	s.now = at
+	s.measure()
+}
+
+// measure takes the samples that are due every five seconds.
+func (s *scenario) measure() {
+	for _, k := range s.kept {
+		if s.now.Sub(midnight)%(5*time.Second) == 0 && k.words[2] != "gap" {
+			s.sample(k.words[0], k.words[1], k.words[2], k.args)
+		}
+	}
+}
+
+// keep says what is measured from now on, of all series that it names.
+func (s *scenario) keep(w []string, a map[string]string) {
+	for _, store := range strings.Split(a["store"], ",") {
+		for _, unit := range strings.Split(a["unit"], ",") {
+			one := kept{w, map[string]string{"store": store, "unit": unit, "caller": a["caller"]}}
+			s.kept = slices.DeleteFunc(s.kept, func(k kept) bool {
+				return k.words[0] == w[0] && k.words[1] == w[1] && k.args["store"] == store && k.args["unit"] == unit && k.args["caller"] == a["caller"]
+			})
+			s.kept = append(s.kept, one)
+		}
+	}
 }
 
 func (s *scenario) command(w []string) {
-	if w[0] == "show" {
+	switch w[0] {
+	case "show":
 		s.show(s.latest[w[1]])
+		return
+	case "signs":
+		s.signs(s.latest[w[1]])
 		return
 	}
 	s.until(midnight.Add(s.duration(strings.TrimPrefix(w[0], "@"))))
@@ -267,6 +313,8 @@ func (s *scenario) command(w []string) {
 	case "stage":
 		n, _ := strconv.Atoi(w[3])
 		s.step(engine.Stage{ChangeID: w[2], Stage: n, State: w[4], Units: list(a["units"]), Replaces: list(a["replaces"]), Stores: list(a["stores"]), At: ops.At(s.now)})
+	case "keep":
+		s.keep(w[2:5], a)
 	case "sample":
 		s.sample(w[2], w[3], w[4], a)
 	case "declare":
@@ -296,6 +344,8 @@ func (s *scenario) alert(status string, a map[string]string) {
 			al.Annotations[k] = v
 		case "lease":
 			al.EndsAt = ops.At(s.now.Add(s.duration(v)))
+		case "started":
+			al.StartsAt = ops.At(s.now.Add(s.duration(v)))
 		default:
 			al.Labels[k] = v
 		}
@@ -343,15 +393,22 @@ func (s *scenario) sample(service, indicator, value string, a map[string]string)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	from, every := s.now, time.Second
+	from, every, slope := s.now, time.Second, 0.0
 	if a["from"] != "" {
 		from, every = midnight.Add(s.duration(a["from"])), s.duration(a["every"])
+	}
+	if a["to"] != "" {
+		to, err := strconv.ParseFloat(a["to"], 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		slope = (to - v) / s.now.Sub(from).Seconds()
 	}
 	var samples []ops.Sample
 	for at := from; !at.After(s.now); at = at.Add(every) {
 		for _, store := range strings.Split(a["store"], ",") {
 			for _, unit := range strings.Split(a["unit"], ",") {
-				samples = append(samples, ops.Sample{At: ops.At(at), Indicator: indicator, Service: service, Caller: a["caller"], Unit: unit, Store: store, Value: v})
+				samples = append(samples, ops.Sample{At: ops.At(at), Indicator: indicator, Service: service, Caller: a["caller"], Unit: unit, Store: store, Value: v + slope*at.Sub(from).Seconds()})
 			}
 		}
 	}
@@ -388,4 +445,12 @@ func (s *scenario) show(inc ops.Incident) {
 	if len(inc.Suspects) > 0 {
 		fmt.Fprintf(&s.out, "  no change: %.0f%%\n", 100*inc.NoChange)
 	}
+}
+
+func (s *scenario) signs(inc ops.Incident) {
+	fmt.Fprintf(&s.out, "onset %s: %s\n", inc.OnsetAt.Sub(midnight), inc.OnsetFrom)
+	for _, g := range inc.Signs {
+		fmt.Fprintf(&s.out, "  %s since %s: %s\n", g.State, g.Since.Sub(midnight), g.Text)
+	}
+	fmt.Fprintf(&s.out, "  impact: %+g orders a minute; %s\n", inc.Impact.OrdersPerMin, inc.Impact.Evidence)
 }

@@ -103,6 +103,9 @@ type Incident struct {
 	SeverityEvidence string `json:"severity_evidence,omitempty"`
 	SeverityBy       string `json:"severity_by,omitempty"`
 
+	// OnsetFrom says what the onset was found in and how exactly, or why it is only the alert's.
+	OnsetFrom string `json:"onset_from,omitempty"`
+
 	AlertsTotal int    `json:"alerts_total"`    // alerts taken in, those no longer listed included
 	Team        string `json:"team,omitempty"`  // who owns what fails, by the catalog
 	Fault       string `json:"fault,omitempty"` // kind of fault: the kind of the change that did it, else what the symptom is about

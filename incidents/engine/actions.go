@@ -38,10 +38,11 @@ func (e *Engine) declare(in Declare, now time.Time) {
 	inc := e.newIncident(d.Title, now)
 	inc.Scope, inc.Declared, inc.DetectBy = d.Scope, true, "declared by "+in.Who.Name
 	inc.JoinedAt, inc.OnsetFrom = ops.At(now), "the declaration"
-	if !d.OnsetAt.IsZero() {
-		inc.OnsetAt = d.OnsetAt
-	}
 	e.look(inc, sightOfScope(d.Scope, now))
+	if inc.OnsetAt = d.OnsetAt; d.OnsetAt.IsZero() {
+		inc.OnsetFrom = ""
+		e.moveOnset(inc, now, "the declaration", now)
+	}
 	e.judgeSeverity(inc, now, true)
 	if d.Severity != "" {
 		inc.Severity, inc.SeverityBy, inc.SeverityEvidence = d.Severity, in.Who.Name, "declared so"
@@ -127,7 +128,8 @@ func (e *Engine) acknowledge(inc *incident, in Action, now time.Time) error {
 	return nil
 }
 
-// mitigate says that customers no longer suffer. Where no alert fires that stops the recover leg.
+// mitigate says that customers no longer suffer. Where no alert fires and no indicator says otherwise that stops the
+// recover leg.
 func (e *Engine) mitigate(inc *incident, in Action, now time.Time) error {
 	if err := resolved(inc); err != nil {
 		return err
@@ -137,14 +139,10 @@ func (e *Engine) mitigate(inc *incident, in Action, now time.Time) error {
 		if inc.AcknowledgedAt.IsZero() {
 			inc.AcknowledgedAt = ops.At(now)
 		}
-		e.event(inc, now, "mitigated", "action", in.Who.Name, in.Who.Name+" says that customers no longer suffer"+with(in.Note), map[string]any{"note": in.Note, "firing": inc.firing})
+		e.event(inc, now, "mitigated", "action", in.Who.Name, in.Who.Name+" says that customers no longer suffer"+with(in.Note)+inc.contradiction(), map[string]any{"note": in.Note, "firing": inc.firing, "contradiction": inc.contradiction()})
 	}
-	if inc.firing == 0 {
-		at := now
-		if !inc.QuietSince.IsZero() {
-			at = inc.QuietSince.Time
-		}
-		e.recovered(inc, at, now, in.Who.Name, "mitigated by "+in.Who.Name)
+	if inc.firing == 0 && inc.contradiction() == "" {
+		e.recovered(inc, inc.stands(now), now, in.Who.Name, "mitigated by "+in.Who.Name, "")
 	}
 	return nil
 }
@@ -156,7 +154,7 @@ func (e *Engine) resolveBy(inc *incident, in Action, now time.Time) error {
 	if inc.AcknowledgedAt.IsZero() {
 		inc.AcknowledgedAt = ops.At(now)
 	}
-	e.resolve(inc, now, in.Who.Name, "resolved by "+in.Who.Name+with(in.Note), in.Note)
+	e.resolve(inc, now, in.Who.Name, "resolved by "+in.Who.Name+with(in.Note)+inc.contradiction(), in.Note)
 	return nil
 }
 

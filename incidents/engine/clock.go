@@ -7,14 +7,11 @@ import (
 )
 
 // clockOf is the 1-5-10 clock of inc at now. Every leg runs from the onset. While all alerts are resolved but the
-// recovery must still hold, the recover leg stands where it would stop.
+// recovery is being verified, the recover leg stands where it would stop.
 func (e *Engine) clockOf(inc *incident, now time.Time) ops.Clock {
 	t := e.cfg.targets(inc.Severity)
 	onset := inc.OnsetAt.Time
-	recovering := now
-	if !inc.QuietSince.IsZero() && inc.QuietSince.Before(now) {
-		recovering = inc.QuietSince.Time
-	}
+	recovering := inc.stands(now)
 	end := now // a leg that nothing stopped ends with the incident
 	if !inc.State.Active() {
 		end = minTime(now, inc.ResolvedAt.Time)
@@ -58,8 +55,9 @@ func (e *Engine) located(inc *incident, now time.Time, actor, by, text string) {
 	e.event(inc, now, "located", "action", actor, text, map[string]any{"stopped_by": by, "elapsed_s": now.Sub(inc.OnsetAt.Time).Seconds()})
 }
 
-// recovered stops the recover leg at a time that may lie a little back: when the last alert was resolved.
-func (e *Engine) recovered(inc *incident, at, now time.Time, actor, by string) {
+// recovered stops the recover leg at a time that may lie a little back: when the last alert was resolved or the indicators
+// came back, whichever was later. detail is what more there is to say, "" for nothing.
+func (e *Engine) recovered(inc *incident, at, now time.Time, actor, by, detail string) {
 	if !inc.RecoveredAt.IsZero() {
 		return
 	}
@@ -71,12 +69,12 @@ func (e *Engine) recovered(inc *incident, at, now time.Time, actor, by string) {
 			inc.MitigatedAt = ops.At(at)
 		}
 	}
-	e.event(inc, now, "recovered", kindBy(actor), actor, "recovered "+ops.Since(at.Sub(inc.OnsetAt.Time))+" after the onset: "+by,
-		map[string]any{"stopped_by": by, "elapsed_s": at.Sub(inc.OnsetAt.Time).Seconds(), "recovered_at": ops.At(at)})
+	e.event(inc, now, "recovered", kindBy(actor), actor, "recovered "+ops.Since(at.Sub(inc.OnsetAt.Time))+" after the onset: "+by+with(detail),
+		map[string]any{"stopped_by": by, "elapsed_s": at.Sub(inc.OnsetAt.Time).Seconds(), "recovered_at": ops.At(at), "detail": detail})
 }
 
-// unrecover takes a recovery back that did not hold: an alert fires again in an incident that counted as recovered.
-func (e *Engine) unrecover(inc *incident, now time.Time) {
+// unrecover takes a recovery back that did not hold, with the reason.
+func (e *Engine) unrecover(inc *incident, now time.Time, why string) {
 	if inc.RecoveredAt.IsZero() || !inc.State.Active() {
 		return
 	}
@@ -86,7 +84,8 @@ func (e *Engine) unrecover(inc *incident, now time.Time) {
 		inc.State = ops.IncidentAcknowledged
 	}
 	inc.Reopened++
-	e.event(inc, now, "reopened", "system", "", "the recovery did not hold", map[string]any{"reopened": inc.Reopened})
+	inc.SignsTold = ""
+	e.event(inc, now, "reopened", "system", "", "the recovery did not hold: "+why, map[string]any{"reopened": inc.Reopened, "why": why})
 }
 
 // reopen brings a resolved incident back; its clock runs on from the same onset.
@@ -102,6 +101,7 @@ func (e *Engine) reopen(inc *incident, now time.Time, actor, text string) {
 		inc.QuietSince = ops.At(now)
 	}
 	inc.Reopened++
+	inc.SignsTold = ""
 	e.activate(inc)
 	inc.rankDue = true
 	e.event(inc, now, "reopened", kindBy(actor), actor, text, map[string]any{"reopened": inc.Reopened})

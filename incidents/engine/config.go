@@ -11,7 +11,9 @@ import (
 type Config struct {
 	Window         time.Duration // alerts without a parent among them belong together only within this time: 5m
 	ResolveTimeout time.Duration // a firing alert that says no end counts as resolved after this time: 5m
-	RecoverHold    time.Duration // all alerts must stay resolved for this long: 60s
+	RecoverHold    time.Duration // all alerts must stay resolved, and the indicators back, for this long: 60s
+	BelieveUnknown time.Duration // resolved alerts are believed without samples after this time: 5m
+	BelieveOff     time.Duration // resolved alerts are believed although indicators are still off after this time: 30m
 	ResolveAfter   time.Duration // a recovered incident is resolved after this time: 30m
 	ReopenWithin   time.Duration // an alert that fires again within this time after the resolution reopens: 10m
 	RefireAfter    time.Duration // an incident resolved with firing alerts reopens after this time: 15m
@@ -41,6 +43,8 @@ func (c Config) WithDefaults() Config {
 		{&c.Window, 5 * time.Minute},
 		{&c.ResolveTimeout, 5 * time.Minute},
 		{&c.RecoverHold, time.Minute},
+		{&c.BelieveUnknown, 5 * time.Minute},
+		{&c.BelieveOff, 30 * time.Minute},
 		{&c.ResolveAfter, 30 * time.Minute},
 		{&c.ReopenWithin, 10 * time.Minute},
 		{&c.RefireAfter, 15 * time.Minute},

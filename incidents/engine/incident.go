@@ -30,6 +30,9 @@ type incident struct {
 	reach     *reach              // of the first suspect, where it tells incidents apart
 	unsettled *unsettled          // what is still to be done for it in this step
 	toldP     float64             // probability of the first suspect when it was last told
+	lookedAt  time.Time           // when it was last looked for signs
+	shownAt   time.Time           // when its signs were last shown
+	toldAt    time.Time           // when it was last told how they stand
 }
 
 // Extra is what the engine keeps of an incident beyond what people see; it is stored with it.
@@ -37,11 +40,10 @@ type Extra struct {
 	BaseTitle  string            `json:"base_title,omitempty"` // the title without what is counted
 	Root       string            `json:"root,omitempty"`       // fingerprint of the alert that explains the others
 	RootLabels map[string]string `json:"root_labels,omitempty"`
-	JoinedAt   ops.Time          `json:"joined_at"`            // when it last took an alert in
-	QuietSince ops.Time          `json:"quiet_since"`          // when its last alert was resolved; zero while one fires
-	LowerSince ops.Time          `json:"lower_since"`          // since when a lower severity would do
-	OnsetBy    ops.Duration      `json:"onset_by,omitempty"`   // how exactly the onset is known
-	OnsetFrom  string            `json:"onset_from,omitempty"` // what the onset was found in
+	JoinedAt   ops.Time          `json:"joined_at"`          // when it last took an alert in
+	QuietSince ops.Time          `json:"quiet_since"`        // when its last alert was resolved; zero while one fires
+	LowerSince ops.Time          `json:"lower_since"`        // since when a lower severity would do
+	OnsetBy    ops.Duration      `json:"onset_by,omitempty"` // how exactly the onset is known
 	DetectBy   string            `json:"detect_by,omitempty"`
 	LocateBy   string            `json:"locate_by,omitempty"`
 	RecoverBy  string            `json:"recover_by,omitempty"`
@@ -52,6 +54,9 @@ type Extra struct {
 	Declared   bool              `json:"declared,omitempty"`    // by a person
 	Storm      bool              `json:"storm,omitempty"`       // it gathered incidents that only resembled each other
 	Late       [3]bool           `json:"late,omitempty"`        // legs that passed their target, already told
+	Watched    []*watch          `json:"watched,omitempty"`     // the series by which the recovery is judged
+	OffUntil   ops.Time          `json:"off_until"`             // the last sample at which they were off their course
+	SignsTold  string            `json:"signs_told,omitempty"`  // how they stood when that was last told
 
 	FirstSuspect string       `json:"first_suspect,omitempty"` // what stood in the first place when people first judged: a change, or NoChange
 	LastTask     int          `json:"last_task,omitempty"`     // numbers of tasks, links and updates that were given
@@ -103,6 +108,7 @@ func (inc *incident) snapshot(listed int) ops.Incident {
 	s.Alerts, s.AlertsTotal, inc.shared = inc.listed, inc.Taken, true
 	s.Suspects = slices.Clone(inc.Suspects)
 	s.Plans, s.Runs = slices.Clone(inc.Plans), slices.Clone(inc.Runs)
+	s.Signs = slices.Clone(inc.Signs)
 	s.Roles = map[string]string{}
 	for k, v := range inc.Roles {
 		s.Roles[k] = v

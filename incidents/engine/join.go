@@ -29,7 +29,7 @@ func (e *Engine) open(al *alert, f found, now time.Time) {
 	e.findOnset(inc, al.StartsAt.Time, now)
 	e.askDrill(inc, now)
 	e.judgeSeverity(inc, now, true)
-	data["alert"], data["onset_at"], data["scope"], data["drill"] = al.Name(), inc.OnsetAt, inc.Scope, inc.Drill
+	data["alert"], data["onset_at"], data["onset_from"], data["scope"], data["drill"] = al.Name(), inc.OnsetAt, inc.OnsetFrom, inc.Scope, inc.Drill
 	text := fmt.Sprintf("%s opened: %s", inc.Severity, inc.Title)
 	if f.apart != nil {
 		text += " (" + f.because + ")"
@@ -60,7 +60,7 @@ func (e *Engine) join(inc *incident, al *alert, t tie, now time.Time) {
 	u.added = append(u.added, al)
 	u.lead = u.lead || al.Fingerprint == inc.Root
 	u.grew = u.grew || len(inc.Scope.Store) > stores || len(inc.Scope.Service) > services
-	e.unrecover(inc, now)
+	e.unrecover(inc, now, clip(al.Summary(), 200)+" fires")
 	switch {
 	case t.lead:
 		e.lead(inc, al, now)

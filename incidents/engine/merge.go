@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"goc/incidents/suspects"
 	"goc/ops"
 )
 
@@ -207,18 +206,6 @@ func kindBy(actor string) string {
 		return "system"
 	}
 	return "action"
-}
-
-// findOnset looks for the onset in the samples of the incident's services. It is never later than the alert, and moves
-// only to earlier times once it was found.
-func (e *Engine) findOnset(inc *incident, alert, now time.Time) {
-	at, by, from := minTime(alert, now), time.Duration(0), "the alert"
-	if d, ok := suspects.Onset(e.samples, inc.services(), inc.Scope.Store, minTime(alert.Add(e.cfg.Window), now), e.Direction); ok && !d.At.After(at) {
-		at, by, from = d.At, d.Interval, fmt.Sprintf("%s of %s", d.Key.Indicator, d.Key.Service)
-	}
-	if inc.OnsetFrom == "" || at.Before(inc.OnsetAt.Time) {
-		inc.OnsetAt, inc.OnsetBy, inc.OnsetFrom = ops.At(at), ops.Duration(by), from
-	}
 }
 
 func minTime(a, b time.Time) time.Time {

@@ -22,7 +22,7 @@ func (e *Engine) move(alerts []*alert, from, into *incident, now time.Time, acto
 	e.remains(from, alerts, now)
 	if into.firing > 0 {
 		into.JoinedAt, into.QuietSince = ops.At(now), ops.Time{}
-		e.unrecover(into, now)
+		e.unrecover(into, now, "it took over "+count(len(alerts), "alert", "alerts")+", of which some fire")
 	} else {
 		into.QuietSince = ops.At(now)
 	}

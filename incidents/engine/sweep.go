@@ -47,9 +47,7 @@ func (e *Engine) sweepIncident(inc *incident, now time.Time) {
 	if now.Sub(inc.JoinedAt.Time) <= 30*time.Minute {
 		e.judgeSeverity(inc, now, false)
 	}
-	if !inc.QuietSince.IsZero() && inc.RecoveredAt.IsZero() && now.Sub(inc.QuietSince.Time) >= e.cfg.RecoverHold {
-		e.recovered(inc, inc.QuietSince.Time, now, "", fmt.Sprintf("all alerts have been resolved for %s", ops.Duration(e.cfg.RecoverHold)))
-	}
+	e.sweepRecovery(inc, now)
 	if inc.State == ops.IncidentMitigated && !inc.RecoveredAt.IsZero() && inc.firing == 0 && now.Sub(maxTime(inc.RecoveredAt.Time, inc.JoinedAt.Time)) >= e.cfg.ResolveAfter {
 		e.resolve(inc, now, "", fmt.Sprintf("resolved by itself, %s after the recovery", ops.Duration(e.cfg.ResolveAfter)), "")
 	}
@@ -73,10 +71,16 @@ func (e *Engine) sweepClosed(now time.Time) {
 	var keep []*incident
 	for _, inc := range e.closed {
 		since := now.Sub(inc.ResolvedAt.Time)
+		if since < e.cfg.ReopenWithin && inc.Merged == "" {
+			e.judgeSigns(inc, now)
+		}
+		why, again := e.departedAgain(inc, now)
 		switch {
 		case inc.State.Active(): // reopened meanwhile
 		case inc.firing > 0 && since >= e.cfg.RefireAfter && inc.Merged == "":
 			e.reopen(inc, now, "", fmt.Sprintf("%s still firing %s after the resolution", count(inc.firing, "alert is", "alerts are"), ops.Since(since)))
+		case again && since < e.cfg.ReopenWithin && inc.Merged == "":
+			e.reopen(inc, now, "", "reopened, because the recovery did not hold: "+why)
 		case inc.firing > 0 || since < e.cfg.ReopenWithin:
 			keep = append(keep, inc)
 		default:
@@ -89,11 +93,11 @@ func (e *Engine) sweepClosed(now time.Time) {
 // resolve ends an incident. One that never recovered counts as recovered by it. note is what a person wrote, text all of it.
 func (e *Engine) resolve(inc *incident, now time.Time, actor, text, note string) {
 	if inc.RecoveredAt.IsZero() {
-		at := now
-		if !inc.QuietSince.IsZero() {
-			at = inc.QuietSince.Time
+		at := inc.stands(now)
+		if inc.contradiction() != "" {
+			at = now
 		}
-		e.recovered(inc, at, now, actor, "resolved by "+cmp.Or(actor, ops.System.Name))
+		e.recovered(inc, at, now, actor, "resolved by "+cmp.Or(actor, ops.System.Name), "")
 	}
 	inc.State, inc.ResolvedAt, inc.ResolvedBy = ops.IncidentResolved, ops.At(now), actor
 	e.close(inc)

@@ -122,6 +122,9 @@ func (b *Buffer) OfService(name string) []*Series { return b.service[name] }
 // OfCaller lists the series in which a service is the caller. The slice is the buffer's own.
 func (b *Buffer) OfCaller(name string) []*Series { return b.caller[name] }
 
+// Find is the series of a key, nil when there is none.
+func (b *Buffer) Find(k Key) *Series { return b.all[k] }
+
 // Len is the number of series.
 func (b *Buffer) Len() int { return len(b.all) }
 
@@ -157,6 +160,13 @@ func (s *Series) Last() Point {
 		return Point{}
 	}
 	return s.points[len(s.points)-1]
+}
+
+// After lists the points later than t. The slice is the series' own.
+func (s *Series) After(t time.Time) []Point {
+	at := t.UnixMilli()
+	i := sort.Search(len(s.points), func(i int) bool { return s.points[i].At > at })
+	return s.points[i:]
 }
 
 // Between lists the points in [from, to). The slice is the series' own.

@@ -54,86 +54,112 @@ func TestTheOnsetIsWhereTheSignalLeftItsCourse(t *testing.T) {
 	}{
 		{name: "a step", indicator: ratio, f: level(0.6), every: time.Second, until: 40 * time.Second, within: time.Second},
 		{name: "a step seen once a minute, by one sample", indicator: ratio, f: level(0.6), every: time.Minute, until: 10 * time.Second, within: time.Minute},
-		{name: "a rate over eight seconds, which takes eight to show a step", indicator: ratio, every: time.Second, until: 30 * time.Second, within: 3 * time.Second,
+		{
+			name: "a rate over eight seconds, which takes eight to show a step", indicator: ratio, every: time.Second, until: 30 * time.Second, within: 3 * time.Second,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				v, ok := normal(after, r)
 				return v - 0.4*min(1, max(0, after/8)), ok
-			}},
-		{name: "a leak: latency doubles within ten minutes", indicator: latency, every: 5 * time.Second, until: 12 * time.Minute, within: 4 * time.Minute, gradual: true,
+			},
+		},
+		{
+			name: "a leak: latency doubles within ten minutes", indicator: latency, every: 5 * time.Second, until: 12 * time.Minute, within: 4 * time.Minute, gradual: true,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				return 0.2 * (1 + max(0, after)/600) * (1 + 0.03*r.NormFloat64()), true
-			}},
-		{name: "success that slips by a hundredth a minute", indicator: ratio, every: time.Second, until: 8 * time.Minute, within: 3 * time.Minute, gradual: true,
+			},
+		},
+		{
+			name: "success that slips by a hundredth a minute", indicator: ratio, every: time.Second, until: 8 * time.Minute, within: 3 * time.Minute, gradual: true,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				v, ok := normal(after, r)
 				return v - 0.01*max(0, after)/60, ok
-			}},
-		{name: "a spike that is over is none", indicator: ratio, every: time.Second, until: time.Minute, none: true,
+			},
+		},
+		{
+			name: "a spike that is over is none", indicator: ratio, every: time.Second, until: time.Minute, none: true,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				if after >= 0 && after < 5 {
 					return 0.2, true
 				}
 				return normal(after, r)
-			}},
-		{name: "a spike half a minute before the step is not part of it", indicator: ratio, every: time.Second, until: time.Minute, within: time.Second,
+			},
+		},
+		{
+			name: "a spike half a minute before the step is not part of it", indicator: ratio, every: time.Second, until: time.Minute, within: time.Second,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				if after >= -30 && after < -28 {
 					return 0.5, true
 				}
 				return level(0.6)(after, r)
-			}},
-		{name: "a trouble ten minutes ago that lasted two is not part of it", indicator: ratio, every: time.Second, until: time.Minute, within: time.Second,
+			},
+		},
+		{
+			name: "a trouble ten minutes ago that lasted two is not part of it", indicator: ratio, every: time.Second, until: time.Minute, within: time.Second,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				if after >= -600 && after < -480 {
 					return 0.3, true
 				}
 				return level(0.6)(after, r)
-			}},
+			},
+		},
 		{name: "nothing but noise is none", indicator: ratio, f: normal, every: time.Second, until: time.Minute, none: true},
-		{name: "one failed call among twenty, every now and then, is none", indicator: ratio, every: time.Second, until: time.Minute, none: true,
+		{
+			name: "one failed call among twenty, every now and then, is none", indicator: ratio, every: time.Second, until: time.Minute, none: true,
 			f: func(after float64, _ *rand.Rand) (float64, bool) {
 				if math.Mod(math.Abs(after), 97) < 8 {
 					return 0.95, true
 				}
 				return 1, true
-			}},
-		{name: "every third sample is well", indicator: ratio, every: time.Second, until: time.Minute, within: 3 * time.Second,
+			},
+		},
+		{
+			name: "every third sample is well", indicator: ratio, every: time.Second, until: time.Minute, within: 3 * time.Second,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				if int(after)%3 == 1 {
 					return normal(after, r)
 				}
 				return level(0.6)(after, r)
-			}},
-		{name: "a gap over the onset leaves it open by as much", indicator: ratio, every: time.Second, until: time.Minute, late: 20, within: 41 * time.Second,
+			},
+		},
+		{
+			name: "a gap over the onset leaves it open by as much", indicator: ratio, every: time.Second, until: time.Minute, late: 20, within: 41 * time.Second,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				v, _ := level(0.6)(after, r)
 				return v, after < -20 || after >= 20
-			}},
-		{name: "nine samples in ten are missing", indicator: ratio, every: time.Second, until: 2 * time.Minute, late: 5, within: 30 * time.Second,
+			},
+		},
+		{
+			name: "nine samples in ten are missing", indicator: ratio, every: time.Second, until: 2 * time.Minute, late: 5, within: 30 * time.Second,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				v, _ := level(0.6)(after, r)
 				return v, int(after+1e6)%10 == 5
-			}},
-		{name: "the rhythm of a week, at its steepest, is none", indicator: orders, every: 15 * time.Second, until: time.Minute, none: true,
+			},
+		},
+		{
+			name: "the rhythm of a week, at its steepest, is none", indicator: orders, every: 15 * time.Second, until: time.Minute, none: true,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				day := math.Sin(2*math.Pi*after/86400) * 0.6
 				return 180 * (1 + day) * (1 + 0.04*r.NormFloat64()), true
-			}},
-		{name: "orders that collapse on a busy morning", indicator: orders, every: 15 * time.Second, until: 2 * time.Minute, within: 30 * time.Second,
+			},
+		},
+		{
+			name: "orders that collapse on a busy morning", indicator: orders, every: 15 * time.Second, until: 2 * time.Minute, within: 30 * time.Second,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				v := 180 * (1 + 0.6*math.Sin(2*math.Pi*after/86400)) * (1 + 0.04*r.NormFloat64())
 				if after >= 0 {
 					v *= 0.3
 				}
 				return v, true
-			}},
-		{name: "little at first, much after two minutes", indicator: ratio, every: time.Second, until: 150 * time.Second, within: time.Second,
+			},
+		},
+		{
+			name: "little at first, much after two minutes", indicator: ratio, every: time.Second, until: 150 * time.Second, within: time.Second,
 			f: func(after float64, r *rand.Rand) (float64, bool) {
 				if after >= 120 {
 					return level(0.5)(after, r)
 				}
 				return level(0.9)(after, r)
-			}},
+			},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"time"
+
+	"goc/incidents/series"
+	"goc/incidents/suspects"
+	"goc/ops"
+)
+
+// watch is one series by which a recovery is judged: it left its course at the onset.
+type watch struct {
+	Key    series.Key      `json:"key"`
+	Course suspects.Course `json:"course"` // before the onset
+	Size   float64         `json:"size"`   // how far it had departed, in units of its noise
+	Every  ops.Duration    `json:"every"`  // between two of its samples, before the onset
+	Value  float64         `json:"value"`  // its newest sample
+	Seen   ops.Time        `json:"seen"`   // when that was
+	Off    ops.Time        `json:"off"`    // its newest sample off course
+	Back   ops.Time        `json:"back"`   // since when it is back; zero while it is off
+
+	good, bad         int       // samples in a row on and off course
+	goodFrom, badFrom time.Time // when those began
+	was               bool      // it had come back before
+}
+
+// newWatch begins to watch a series that departed.
+func newWatch(d suspects.Departure, s *series.Series) *watch {
+	w := &watch{Key: d.Key, Course: d.Course, Size: d.Size, Every: ops.Duration(15 * time.Second), Seen: ops.At(d.At.Add(-time.Millisecond))}
+	if p := s.Between(d.At.Add(-suspects.OnsetLookback), d.At); len(p) > 1 {
+		w.Every = ops.Duration(time.Duration((p[len(p)-1].At-p[0].At)/int64(len(p)-1)) * time.Millisecond)
+	}
+	w.take(s.After(w.Seen.Time))
+	return w
+}
+
+// bound is how far off course it may be and still count as back: within its noise, or nine tenths of the way.
+func (w *watch) bound() float64 { return max(suspects.OffCourse, w.Size/10) }
+
+// take reads new samples. It is back after three in a row on course, two where they are rare, since the first of them;
+// it is off again after two in a row off course.
+func (w *watch) take(points []series.Point) {
+	enough := 3
+	if time.Duration(w.Every) >= 30*time.Second {
+		enough = 2
+	}
+	for _, p := range points {
+		at := time.UnixMilli(p.At).UTC()
+		w.Value, w.Seen = p.Value, ops.At(at)
+		if w.Course.Off(p.Value) > w.bound() {
+			if w.bad++; w.bad == 1 {
+				w.badFrom = at
+			}
+			if w.good = 0; w.bad >= 2 || w.Back.IsZero() {
+				w.Off, w.Back, w.was = w.Seen, ops.Time{}, w.was || !w.Back.IsZero()
+			}
+			continue
+		}
+		if w.good++; w.good == 1 {
+			w.goodFrom = at
+		}
+		if w.bad = 0; w.good >= enough && w.Back.IsZero() {
+			w.Back = ops.At(w.goodFrom)
+		}
+	}
+}
+
+// silent says whether samples that are due have not come.
+func (w *watch) silent(now time.Time) bool {
+	return now.Sub(w.Seen.Time) > 3*time.Duration(w.Every)+5*time.Second
+}
+
+// again says whether it left its course anew after it had come back, by at least a quarter of what it was, and since when.
+func (w *watch) again() (time.Time, bool) {
+	return w.badFrom, w.was && w.bad >= 3 && w.Course.Off(w.Value) >= max(1.5*suspects.OffCourse, w.Size/4)
+}
+
+// where is the place that the series speaks of.
+func (w *watch) where() (kind, name string) {
+	switch {
+	case w.Key.Store != "":
+		return "stores", w.Key.Store
+	case w.Key.Unit != "":
+		return "units", w.Key.Unit
+	case w.Key.CallerUnit != "":
+		return "units", w.Key.CallerUnit
+	case w.Key.Caller != "":
+		return "callers", w.Key.Caller
+	}
+	return "", ""
+}
