@@ -123,7 +123,11 @@ func (p *page) suspects(inc ops.Incident) {
 		return
 	}
 	for _, s := range inc.Suspects {
-		p.line("%d. **%s** %s, %.0f %%, %s", s.Rank, s.ChangeID, md(s.Title), 100*s.Probability, s.Verdict)
+		if s.Verdict == "rejected" {
+			p.line("- **%s** %s, ruled out by people", s.ChangeID, md(s.Title))
+		} else {
+			p.line("%d. **%s** %s, %.0f %%, %s", s.Rank, s.ChangeID, md(s.Title), 100*s.Probability, s.Verdict)
+		}
 		for _, e := range s.Reasons {
 			p.line("   - for (%+.1f): %s", e.Weight, md(e.Text))
 		}

@@ -49,7 +49,8 @@ type Leg struct {
 	StoppedBy string  `json:"stopped_by,omitempty"`
 }
 
-// Suspect is a change that may have caused an incident, with the evidence for and against.
+// Suspect is a change that may have caused an incident, with the evidence for and against. Those that people ruled out
+// stand after the others, with rank and probability 0.
 type Suspect struct {
 	ChangeID    string     `json:"change_id"`
 	Title       string     `json:"title,omitempty"`

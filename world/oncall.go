@@ -90,7 +90,7 @@ func (p *person) reject(ctx context.Context, in ops.Incident, path string) {
 }
 
 func (p *person) judge(ctx context.Context, in ops.Incident, path string) {
-	if len(in.Suspects) == 0 || in.Suspects[0].Probability < in.NoChange {
+	if len(in.Suspects) == 0 || in.Suspects[0].Verdict == "rejected" || in.Suspects[0].Probability < in.NoChange {
 		p.say(p.name, "says that no change did %s", in.ID)
 		p.client.do(ctx, http.MethodPost, path+"/suspects/none/confirm", map[string]string{}, nil)
 		return

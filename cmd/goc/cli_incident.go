@@ -98,7 +98,7 @@ func (k *incidentListCmd) Run(ctx context.Context, c *client, s streams) error {
 }
 
 func firstSuspect(in ops.Incident) string {
-	if len(in.Suspects) == 0 || in.Suspects[0].Probability < in.NoChange {
+	if len(in.Suspects) == 0 || in.Suspects[0].Verdict == "rejected" || in.Suspects[0].Probability < in.NoChange {
 		return fmt.Sprintf("no change %.0f%%", in.NoChange*100)
 	}
 	return fmt.Sprintf("%s %.0f%%", in.Suspects[0].ChangeID, in.Suspects[0].Probability*100)

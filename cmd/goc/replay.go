@@ -199,7 +199,9 @@ func writeRows(w io.Writer, asJSON bool) func(any) error {
 func suspectWords(list []ops.Suspect) string {
 	var sb strings.Builder
 	for _, s := range list {
-		fmt.Fprintf(&sb, " %s %.0f%%", s.ChangeID, s.Probability*100)
+		if s.Verdict != "rejected" {
+			fmt.Fprintf(&sb, " %s %.0f%%", s.ChangeID, s.Probability*100)
+		}
 	}
 	return sb.String()
 }

@@ -19,10 +19,8 @@ const (
 
 // likely is the first suspect of inc when it is probable enough to tell incidents apart by it.
 func likely(inc *incident) (string, bool) {
-	if len(inc.Suspects) == 0 || inc.Suspects[0].Probability < sameCause || inc.Suspects[0].Verdict == "rejected" {
-		return "", false
-	}
-	return inc.Suspects[0].ChangeID, true
+	first, ok := inc.firstSuspect()
+	return first.ChangeID, ok && first.Probability >= sameCause
 }
 
 // prime is the change that did it as far as is known: the one that people confirmed, else a first suspect that is
@@ -234,7 +232,7 @@ func (e *Engine) firstSuspect(alerts []*alert, root sight, now time.Time) string
 	}
 	e.findOnset(probe, start, now)
 	k := e.caseOf(probe)
-	r := suspects.Rank(k, e.candidates(k), e.suspectWorld(e.cfg.Weights), now)
+	r := e.changes.Rank(k, e.suspectWorld(e.cfg.Weights), now)
 	if len(r.Suspects) == 0 || r.Suspects[0].Probability < tellApart {
 		return ""
 	}

@@ -14,8 +14,8 @@ func (inc *incident) noteFirst() {
 		return
 	}
 	inc.FirstSuspect = NoChange
-	if len(inc.Suspects) > 0 && inc.Suspects[0].Probability >= inc.NoChange {
-		inc.FirstSuspect = inc.Suspects[0].ChangeID
+	if first, ok := inc.firstSuspect(); ok && first.Probability >= inc.NoChange {
+		inc.FirstSuspect = first.ChangeID
 	}
 }
 

@@ -21,7 +21,7 @@ func (e *Engine) regroup(inc *incident, now time.Time) {
 // partByCause parts what fires in inc in two when its first suspect did not come to some of it, another change is the likely cause of
 // that, and the first suspect is likely for the rest by itself. What people put together stays.
 func (e *Engine) partByCause(inc *incident, now time.Time) {
-	if len(inc.Suspects) < 2 || inc.Suspects[0].Probability < 0.2 || len(inc.Scope.Store)+len(inc.Scope.Service) < 3 || inc.byHand() || len(e.active) >= e.cfg.MaxActive {
+	if len(inc.Suspects) < 2 || inc.Suspects[0].Verdict == "rejected" || inc.Suspects[0].Probability < 0.2 || len(inc.Scope.Store)+len(inc.Scope.Service) < 3 || inc.byHand() || len(e.active) >= e.cfg.MaxActive {
 		return
 	}
 	first, ok := e.changes.Change(inc.Suspects[0].ChangeID)

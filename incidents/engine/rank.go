@@ -14,12 +14,22 @@ import (
 // young is how long the suspects of an incident are ranked often.
 const young = 10 * time.Minute
 
-// rankDue ranks the suspects of every incident whose turn it is.
+// rankDue ranks the suspects of every incident whose turn it is, all of them at once.
 func (e *Engine) rankDue(now time.Time) {
-	for _, inc := range slices.Clone(e.active) {
+	var due []*incident
+	var cases []suspects.Case
+	for _, inc := range e.active {
 		if inc.State.Active() && e.due(inc, now) {
-			e.rank(inc, now)
-			e.regroup(inc, now)
+			due, cases = append(due, inc), append(cases, e.caseOf(inc))
+		}
+	}
+	if len(due) == 0 {
+		return
+	}
+	for i, r := range e.changes.RankAll(cases, e.suspectWorld(e.cfg.Weights), now) {
+		if due[i].State.Active() { // one that was merged meanwhile is done with
+			e.ranked(due[i], r, now)
+			e.regroup(due[i], now)
 		}
 	}
 }
@@ -50,15 +60,12 @@ func (e *Engine) due(inc *incident, now time.Time) bool {
 	return since >= time.Minute || e.sampled.After(inc.rankedAt)
 }
 
-// rank weighs the changes on record against inc.
-func (e *Engine) rank(inc *incident, now time.Time) {
+// ranked takes a ranking of inc.
+func (e *Engine) ranked(inc *incident, r suspects.Ranking, now time.Time) {
 	inc.rankDue, inc.rankedAt = false, now
-	k := e.caseOf(inc)
-	found := e.candidates(k)
-	r := suspects.Rank(k, found, e.suspectWorld(e.cfg.Weights), now)
 	before := ""
-	if len(inc.Suspects) > 0 {
-		before = inc.Suspects[0].ChangeID
+	if first, ok := inc.firstSuspect(); ok {
+		before = first.ChangeID
 	}
 	same := sameRanking(inc.Suspects, r.Suspects) && math.Abs(inc.NoChange-r.NoChange) < 0.01
 	inc.Suspects, inc.NoChange = r.Suspects, r.NoChange
@@ -71,6 +78,14 @@ func (e *Engine) rank(inc *incident, now time.Time) {
 	e.tellRanking(inc, before, now)
 }
 
+// firstSuspect is the change that stands first, which is never one that people ruled out.
+func (inc *incident) firstSuspect() (ops.Suspect, bool) {
+	if len(inc.Suspects) == 0 || inc.Suspects[0].Verdict == "rejected" {
+		return ops.Suspect{}, false
+	}
+	return inc.Suspects[0], true
+}
+
 // sameRanking says whether two rankings would look the same to people.
 func sameRanking(a, b []ops.Suspect) bool {
 	return slices.EqualFunc(a, b, func(x, y ops.Suspect) bool {
@@ -80,13 +95,13 @@ func sameRanking(a, b []ops.Suspect) bool {
 
 // tellRanking makes an event when the first place changed; when only the probabilities moved, one that stays off the timeline.
 func (e *Engine) tellRanking(inc *incident, before string, now time.Time) {
-	if len(inc.Suspects) == 0 {
+	first, ok := inc.firstSuspect()
+	if !ok {
 		if before != "" {
 			e.event(inc, now, "suspects_ranked", "suspect", "", "no change on record is suspect any more", map[string]any{"no_change": inc.NoChange})
 		}
 		return
 	}
-	first := inc.Suspects[0]
 	quiet := first.ChangeID == before
 	if quiet && math.Abs(first.Probability-inc.toldP) < 0.05 {
 		return
@@ -136,31 +151,6 @@ func (e *Engine) caseOf(inc *incident) suspects.Case {
 		k.Rejected[id] = true
 	}
 	return k
-}
-
-// candidates finds the changes that could have reached the symptom: of the services that show it, all that these
-// depend on, those that call them, the places that it names, and those that name neither.
-func (e *Engine) candidates(k suspects.Case) []*ops.Change {
-	var services []string
-	for _, s := range k.Services {
-		for name := range e.graph.Below(s) {
-			services = append(services, name)
-		}
-		for name, d := range e.graph.Above(s) {
-			if d == 1 {
-				services = append(services, name)
-			}
-		}
-	}
-	slices.Sort(services)
-	cities := slices.Clone(k.Place.City)
-	for _, id := range k.Stores {
-		if st, ok := e.catalog.Store(id); ok && st.City != "" {
-			cities = append(cities, st.City)
-		}
-	}
-	slices.Sort(cities)
-	return e.changes.Find(slices.Compact(services), k.Stores, slices.Compact(cities), k.Onset.Add(-suspects.Lookback))
 }
 
 // seeChange takes a change as it now is, and has the incidents that are young ranked again.

@@ -14,7 +14,7 @@ func (e *Engine) RankWith(id string, w suspects.Weights, now time.Time) (suspect
 		return suspects.Ranking{NoChange: 1}, false
 	}
 	k := e.caseOf(inc)
-	return suspects.Rank(k, e.candidates(k), e.suspectWorld(w), now), true
+	return e.changes.Rank(k, e.suspectWorld(w), now), true
 }
 
 // suspectWorld is what a ranking with these weights goes by.

@@ -15,7 +15,6 @@ type exposure struct {
 	stores   map[string]time.Time
 	first    time.Time            // the earliest of them that is ready, zero when none is
 	replaced map[string]time.Time // units that its own stand in for, since their stage started
-	every    bool                 // it has no stages and names no place: it reached everything at once
 }
 
 // exposureOf reads the stages that have started. The stores of a city or region come from the catalog.
@@ -47,7 +46,6 @@ func exposureOf(ch *ops.Change, cat *ops.Catalog, now time.Time) exposure {
 		for _, u := range ch.Scope.Unit {
 			x.treat(&x.units, u, ready)
 		}
-		x.every = len(x.stores) == 0 && len(x.units) == 0
 	}
 	return x
 }
@@ -81,19 +79,6 @@ func storesOf(s ops.Scope, cat *ops.Catalog) []string {
 		return s.Store
 	}
 	return cat.StoresIn(s)
-}
-
-// misses says whether the change went to certain stores, and none of them is among those that the symptom names.
-func (x exposure) misses(k Case) bool {
-	if len(x.stores) == 0 || len(k.Stores) == 0 {
-		return false
-	}
-	for _, s := range k.Stores {
-		if _, ok := x.stores[s]; ok {
-			return false
-		}
-	}
-	return true
 }
 
 // share is which part of the stores that o treated x treated as well; 1 where the two do not go by stores.

@@ -12,28 +12,26 @@ import (
 	"goc/ops"
 )
 
-// gapTerms compare what the change has treated with what it has not, at the same time and for each pair of caller and
+// gaps compare what the change has treated with what it has not, at the same time and for each pair of caller and
 // callee by itself: the worst pair counts, because a fault often shows to one caller only.
-func gapTerms(k Case, c *candidate, w World, now time.Time) {
-	if c.exposure.first.IsZero() || w.Samples == nil {
-		return
-	}
-	pairs := comparisons(k, c, w, now)
+func (m *measured) gaps(k Case, c *candidate, w World, now time.Time) {
+	pairs := comparisons(k, c, m.exposure, w, now)
 	if len(pairs) == 0 {
-		c.add(ops.Evidence{Term: "gap", Text: "no indicator tells the treated from the untreated, so that they cannot be compared", Args: map[string]any{"computed": false}})
 		return
 	}
 	worst, strength, weight := worstPair(pairs, w.Weights)
-	if worst == nil {
-		c.add(noGap(pairs, w.Weights))
-	} else {
+	if worst != nil {
 		e, suffer := worst.excess(), max(0, worst.suffering())
 		own := e / (e + suffer) // the share that the change can answer for
-		c.local = strength * own
-		c.gap = len(c.evidence)
-		c.add(worst.evidence(weight * own))
+		m.local, m.worst, m.gap = strength*own, worst, weight*own
+	} else {
+		m.most = mostSeen(pairs)
+		n := m.most.treated.n
+		m.gap = -w.Weights.NoGap * n / (n + 2)
 	}
-	c.add(sufferTerm(pairs, w.Weights))
+	if m.suffered = sufferer(pairs); m.suffered != nil {
+		m.suffer = -w.Weights.Suffer * math.Tanh(m.suffered.suffering())
+	}
 }
 
 // worstPair is the pair with the greatest weight, nil when no pair shows a gap worth naming.
@@ -54,21 +52,18 @@ func worstPair(pairs []*comparison, w Weights) (worst *comparison, strength, wei
 	return worst, strength, weight
 }
 
-func noGap(pairs []*comparison, w Weights) ops.Evidence {
-	most := slices.MaxFunc(pairs, func(a, b *comparison) int {
+// mostSeen is the pair that says most where none shows a gap.
+func mostSeen(pairs []*comparison) *comparison {
+	return slices.MaxFunc(pairs, func(a, b *comparison) int {
 		if a.outcome() != b.outcome() {
 			return map[bool]int{true: 1, false: -1}[a.outcome()]
 		}
 		return cmp.Compare(a.treated.n, b.treated.n)
 	})
-	n := most.treated.n
-	e := most.evidence(-w.NoGap * n / (n + 2))
-	e.Text = "what it treated is no worse than the rest: " + e.Text
-	return e
 }
 
-// sufferTerm speaks against the change when those that it did not treat got worse as well.
-func sufferTerm(pairs []*comparison, w Weights) ops.Evidence {
+// sufferer is the pair whose untreated side got worse most, nil when none did.
+func sufferer(pairs []*comparison) *comparison {
 	var worst *comparison
 	for _, p := range pairs {
 		if p.outcome() && (worst == nil || p.suffering() > worst.suffering()) {
@@ -76,13 +71,35 @@ func sufferTerm(pairs []*comparison, w Weights) ops.Evidence {
 		}
 	}
 	if worst == nil || worst.suffering() < 0.2 {
+		return nil
+	}
+	return worst
+}
+
+// gapTerm says what the comparison of treated and untreated came to.
+func (m *measured) gapTerm() ops.Evidence {
+	switch {
+	case m.worst != nil:
+		return m.worst.evidence(m.gap)
+	case m.most != nil:
+		e := m.most.evidence(m.gap)
+		e.Text = "what it treated is no worse than the rest: " + e.Text
+		return e
+	}
+	return ops.Evidence{}
+}
+
+// sufferTerm speaks against the change when those that it did not treat got worse as well.
+func (m *measured) sufferTerm() ops.Evidence {
+	p := m.suffered
+	if p == nil {
 		return ops.Evidence{}
 	}
-	before, after := worst.untreatedBefore.mean(), worst.untreated.mean()
+	before, after := p.untreatedBefore.mean(), p.untreated.mean()
 	return ops.Evidence{
-		Term: "untreated", Weight: -w.Suffer * math.Tanh(worst.suffering()),
-		Text: fmt.Sprintf("%s %s also got worse where it did not go: from %s to %s", worst.indicator, worst.view, show(worst.indicator, before), show(worst.indicator, after)),
-		Args: map[string]any{"indicator": worst.indicator, "view": worst.view, "before": before, "after": after},
+		Term: "untreated", Weight: m.suffer,
+		Text: fmt.Sprintf("%s %s also got worse where it did not go: from %s to %s", p.indicator, p.view, show(p.indicator, before), show(p.indicator, after)),
+		Args: map[string]any{"indicator": p.indicator, "view": p.view, "before": before, "after": after},
 	}
 }
 
@@ -107,25 +124,25 @@ func show(indicator string, v float64) string {
 }
 
 // comparisons makes one comparison for each pair and indicator in which both sides were seen.
-func comparisons(k Case, c *candidate, w World, now time.Time) []*comparison {
-	g := grouping{w: w, win: windowOf(k, c, now), x: c.exposure, pairs: map[string]*comparison{}}
-	if len(c.exposure.units) > 0 && c.distance >= 0 {
+func comparisons(k Case, c *candidate, x exposure, w World, now time.Time) []*comparison {
+	g := grouping{w: w, win: windowOf(k, c.Change, x, now), x: x, pairs: map[string]*comparison{}}
+	if len(x.units) > 0 && c.distance >= 0 {
 		for _, s := range w.Samples.OfService(c.Service) {
 			if s.Unit != "" {
-				g.take(s, s.Unit, c.exposure.units, "by "+cmp.Or(s.Caller, "all callers"))
+				g.take(s, s.Unit, x.units, "by "+cmp.Or(s.Caller, "all callers"))
 			}
 		}
 		for _, s := range w.Samples.OfCaller(c.Service) {
 			if s.CallerUnit != "" {
-				g.take(s, s.CallerUnit, c.exposure.units, "calling "+s.Service)
+				g.take(s, s.CallerUnit, x.units, "calling "+s.Service)
 			}
 		}
 	}
-	if len(c.exposure.stores) > 0 {
+	if len(x.stores) > 0 {
 		for _, name := range servicesOf(k, c) {
 			for _, s := range w.Samples.OfService(name) {
 				if s.Store != "" {
-					g.take(s, s.Store, c.exposure.stores, "of "+name+" for "+cmp.Or(s.Caller, "all callers")+" by store")
+					g.take(s, s.Store, x.stores, "of "+name+" for "+cmp.Or(s.Caller, "all callers")+" by store")
 				}
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"goc/incidents/series"
@@ -20,8 +21,6 @@ type Case struct {
 	Place     ops.Scope       // cities, regions and kinds of device that its alerts name
 	Rejected  map[string]bool // changes that people ruled out
 	Confirmed string          // the change that people confirmed, "" when none
-
-	below map[string]below // every service that the symptom depends on; filled in by Rank
 }
 
 // World is everything else that is known.
@@ -34,128 +33,254 @@ type World struct {
 	Direction func(service, indicator string) string // which way is good; nil goes by the indicator's name
 }
 
-// Ranking is the suspects, best first, and the probability that none of the changes on record did it. Suspects is never nil.
+// Ranking is the suspects, best first, then those that people rejected, and the probability that none of the changes on
+// record did it. Suspects is never nil.
 type Ranking struct {
 	Suspects []ops.Suspect
 	NoChange float64
 	Weighed  int // how many changes were weighed
 }
 
-// maxSuspects is how many suspects are shown.
-const maxSuspects = 5
+// maxSuspects is how many suspects are shown, maxRejected how many of those that people ruled out.
+const (
+	maxSuspects = 5
+	maxRejected = 20
+)
 
 // candidate is one change under examination.
 type candidate struct {
-	*ops.Change
-	exposure exposure
-	evidence []ops.Evidence
-	local    float64 // how suspicious its own units are, 0 to 1
-	gap      int     // index of the gap's evidence, -1 when there is none
-	distance int     // calls from a symptom's service down to its own, -1 when there is no way
+	scored
+	*profile
+	evident  float64   // the score with what was measured
+	distance int       // calls from a symptom's service down to its own, -1 when there is no way
+	measured *measured // nil when nothing could be
 }
 
-func (c *candidate) add(e ops.Evidence) {
-	if e.Text != "" {
-		c.evidence = append(c.evidence, e)
-	}
-}
-
-func (c *candidate) score() float64 {
-	sum := 0.0
-	for _, e := range c.evidence {
-		sum += e.Weight
-	}
-	return sum
-}
-
-// Rank weighs the changes against the case. Every change that could have started after the onset is left out; so are
-// those that people rejected.
+// Rank weighs the changes against the case: all of those that could have begun before the onset, but for those that
+// people rejected. An index ranks without looking at every change; this is for lists of them.
 func Rank(k Case, changes []*ops.Change, w World, now time.Time) Ranking {
-	k.below = belowAll(k, w.Graph)
-	var cands []*candidate
-	for _, ch := range changes {
-		if k.Rejected[ch.ID] {
+	x := NewIndex()
+	x.adopt(w.Catalog)
+	sorted := slices.Clone(changes)
+	slices.SortStableFunc(sorted, func(a, b *ops.Change) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), a.UpdatedAt.Compare(b.UpdatedAt.Time))
+	})
+	for _, ch := range sorted {
+		x.put(*ch)
+	}
+	b := x.begin(k, w, now)
+	b.all = true
+	return b.rank(k)
+}
+
+// Rank weighs the changes on record that can matter to the case, at most MaxCandidates.
+func (x *Index) Rank(k Case, w World, now time.Time) Ranking {
+	return x.begin(k, w, now).rank(k)
+}
+
+// RankAll ranks many cases at once and answers in their order what Rank answers for each. Cases whose services and onset
+// are the same share all that no place decides, and cases that are the same share their ranking.
+func (x *Index) RankAll(cases []Case, w World, now time.Time) []Ranking {
+	out := make([]Ranking, len(cases))
+	order, keys := make([]int, len(cases)), make([][2]string, len(cases))
+	for i, k := range cases {
+		order[i], keys[i] = i, keysOf(k)
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(keys[a][0], keys[b][0]), cmp.Compare(keys[a][1], keys[b][1]), cmp.Compare(a, b))
+	})
+	var b *batch
+	for n, i := range order {
+		switch {
+		case n == 0 || keys[order[n-1]][0] != keys[i][0]:
+			b = x.begin(cases[i], w, now)
+		case keys[order[n-1]][1] == keys[i][1]:
+			out[i] = out[order[n-1]].clone()
 			continue
 		}
-		if c := consider(k, ch, w, now); c != nil {
-			cands = append(cands, c)
-		}
-	}
-	explainAway(cands, w)
-	return normalise(k, cands)
-}
-
-// consider collects the evidence on one change, nil when it cannot have done it.
-func consider(k Case, ch *ops.Change, w World, now time.Time) *candidate {
-	c := &candidate{Change: ch, gap: -1, distance: -1, exposure: exposureOf(ch, w.Catalog, now)}
-	moved, stage, ok := lastBefore(ch, k.Onset.Add(Skew+k.OnsetBy))
-	if !ok || k.Onset.Sub(moved) > factsOf(ch.Kind).lookback {
-		return nil
-	}
-	c.add(priorTerm(ch, w))
-	c.add(conductTerm(ch, w.Weights))
-	c.add(bakedTerm(ch, k, w.Weights))
-	c.add(undoneTerm(ch, k, w.Weights))
-	c.add(timeTerm(ch, k, moved, stage, w.Weights))
-	reach, distance := reachTerm(k, ch, w)
-	c.distance = distance
-	c.add(reach)
-	c.add(fitTerm(k, ch, w.Weights))
-	c.add(spatialTerm(k, c, w, now))
-	if len(k.Services) > 0 && !c.exposure.misses(k) { // indicators of services say nothing of a dark store or failing devices
-		gapTerms(k, c, w, now)
-	}
-	if c.distance >= 0 {
-		silenceTerm(k, c, w, now)
-	}
-	return c
-}
-
-// normalise turns scores into probabilities, against "no change" with a score of zero, and keeps the first ones.
-func normalise(k Case, cands []*candidate) Ranking {
-	top := 0.0
-	for _, c := range cands {
-		top = max(top, c.score())
-	}
-	none := math.Exp(-top)
-	sum := none
-	for _, c := range cands {
-		sum += math.Exp(c.score() - top)
-	}
-	first := func(c *candidate) int {
-		if c.ID == k.Confirmed {
-			return 0
-		}
-		return 1
-	}
-	slices.SortFunc(cands, func(a, b *candidate) int {
-		return cmp.Or(cmp.Compare(first(a), first(b)), cmp.Compare(b.score(), a.score()), cmp.Compare(a.ID, b.ID))
-	})
-	out := Ranking{NoChange: none / sum, Suspects: []ops.Suspect{}, Weighed: len(cands)}
-	for i, c := range cands[:min(len(cands), maxSuspects)] {
-		s := c.suspect(math.Exp(c.score()-top) / sum)
-		if s.Rank = i + 1; c.ID == k.Confirmed {
-			s.Verdict = "confirmed"
-		}
-		out.Suspects = append(out.Suspects, s)
+		out[i] = b.rank(cases[i])
 	}
 	return out
 }
 
-// suspect splits the evidence into what speaks for and against, the weightiest first.
-func (c *candidate) suspect(p float64) ops.Suspect {
-	s := ops.Suspect{ChangeID: c.ID, Title: c.Title, Kind: c.Kind, Probability: p, Score: round(c.score()), Verdict: "suspect", Reasons: []ops.Evidence{}, Against: []ops.Evidence{}}
-	for _, e := range c.evidence {
-		e.Weight = round(e.Weight)
-		if e.Weight < 0 {
-			s.Against = append(s.Against, e)
-		} else {
-			s.Reasons = append(s.Reasons, e)
+// keysOf is what two cases must have in common to share a frame, and what else to share their ranking.
+func keysOf(k Case) [2]string {
+	frame := k.Onset.UTC().Format(time.RFC3339Nano) + "\x00" + k.OnsetBy.String() + "\x00" + strings.Join(k.Services, "\x00")
+	rejected := make([]string, 0, len(k.Rejected))
+	for id, is := range k.Rejected {
+		if is {
+			rejected = append(rejected, id)
 		}
 	}
-	slices.SortStableFunc(s.Reasons, func(a, b ops.Evidence) int { return cmp.Compare(b.Weight, a.Weight) })
-	slices.SortStableFunc(s.Against, func(a, b ops.Evidence) int { return cmp.Compare(a.Weight, b.Weight) })
-	return s
+	slices.Sort(rejected)
+	rest := strings.Join([]string{
+		strings.Join(k.Stores, "\x00"), k.Place.String(), k.Until.UTC().Format(time.RFC3339Nano), strings.Join(rejected, "\x00"), k.Confirmed,
+	}, "\x01")
+	return [2]string{frame, rest}
+}
+
+func (r Ranking) clone() Ranking {
+	r.Suspects = slices.Clone(r.Suspects)
+	return r
+}
+
+// batch is the ranking of cases that share a frame.
+type batch struct {
+	*frame
+	x   *Index
+	row *row
+	now time.Time
+	all bool // weigh every change there is
+}
+
+func (x *Index) begin(k Case, w World, now time.Time) *batch {
+	x.adopt(w.Catalog)
+	f := x.frame(k, w)
+	return &batch{frame: f, x: x, row: x.row(f), now: now}
+}
+
+// rank ranks one case.
+func (b *batch) rank(k Case) Ranking {
+	k.Stores = unique(k.Stores)
+	s := b.x.symptomOf(k, b.w)
+	var skip []uint32
+	for id, is := range k.Rejected {
+		if slot, known := b.x.byID[id]; known && is {
+			skip = append(skip, slot)
+		}
+	}
+	keep := b.x.best(MaxCandidates, skip)
+	if b.all {
+		keep.limit = 0
+		b.x.scanAll(b.frame, &s, keep)
+	} else {
+		b.x.scan(b.frame, b.row, &s, keep)
+		b.insist(k.Confirmed, &s, keep)
+	}
+	cands := make([]candidate, len(keep.list))
+	for i, c := range keep.list {
+		cands[i] = b.candidate(k, &s, c)
+	}
+	explainAway(cands, b.w)
+	r := b.normalise(k, &s, cands)
+	return b.addRejected(k, &s, skip, r)
+}
+
+// insist keeps the change that people confirmed, likely or not.
+func (b *batch) insist(confirmed string, s *symptom, keep *best) {
+	slot, known := b.x.byID[confirmed]
+	if !known || slices.ContainsFunc(keep.list, func(c scored) bool { return c.slot == slot }) {
+		return
+	}
+	if c, ok := b.one(slot, s); ok {
+		keep.list = append(keep.list, c)
+	}
+}
+
+// one scores one change by circumstance, false when it cannot have done it.
+func (b *batch) one(slot uint32, s *symptom) (scored, bool) {
+	at := b.x.slots[slot].movedBy(b.limit)
+	if at < b.kinds[b.x.facts[slot].kind].since {
+		return scored{}, false
+	}
+	return b.x.scored(b.frame, s, slot, at), true
+}
+
+// candidate measures a change.
+func (b *batch) candidate(k Case, s *symptom, c scored) candidate {
+	out := candidate{scored: c, profile: &b.x.slots[c.slot], distance: -1}
+	if service := b.x.facts[c.slot].service; service > 0 && s.class == ofService {
+		out.distance = int(b.distance[service-1].calls)
+	}
+	if b.measurable(k, &out) {
+		b.measure(k, s, &out)
+	}
+	out.evident = c.score
+	if m := out.measured; m != nil {
+		out.evident += m.gap
+		out.evident += m.suffer
+		out.evident += m.silence.weight
+	}
+	return out
+}
+
+// normalise turns scores into probabilities, against "no change" with a score of zero, and shows the first ones.
+func (b *batch) normalise(k Case, s *symptom, cands []candidate) Ranking {
+	top := 0.0
+	for i := range cands {
+		top = max(top, cands[i].evident)
+	}
+	none := math.Exp(-top)
+	sum := none
+	for i := range cands {
+		sum += math.Exp(cands[i].evident - top)
+	}
+	out := Ranking{NoChange: none / sum, Suspects: []ops.Suspect{}, Weighed: len(cands)}
+	for i, c := range first(cands, k.Confirmed) {
+		sus := b.suspect(k, s, c, math.Exp(c.evident-top)/sum)
+		if sus.Rank = i + 1; c.ID == k.Confirmed {
+			sus.Verdict = "confirmed"
+		}
+		out.Suspects = append(out.Suspects, sus)
+	}
+	return out
+}
+
+// first picks those to show: the confirmed one, then by score, then by id.
+func first(cands []candidate, confirmed string) []*candidate {
+	order := func(a, b *candidate) int {
+		if (a.ID == confirmed) != (b.ID == confirmed) {
+			return map[bool]int{true: -1, false: 1}[a.ID == confirmed]
+		}
+		return cmp.Or(cmp.Compare(b.evident, a.evident), cmp.Compare(a.ID, b.ID))
+	}
+	out := make([]*candidate, 0, maxSuspects+1)
+	for i := range cands {
+		c := &cands[i]
+		if len(out) == maxSuspects && order(c, out[maxSuspects-1]) > 0 {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(out, c, order)
+		out = slices.Insert(out, at, c)
+		out = out[:min(len(out), maxSuspects)]
+	}
+	return out
+}
+
+// addRejected lists the changes that people ruled out after the others, with their evidence. They have no place and no
+// probability: the others share it among them.
+func (b *batch) addRejected(k Case, s *symptom, rejected []uint32, r Ranking) Ranking {
+	var cands []candidate
+	for _, slot := range rejected {
+		if c, ok := b.one(slot, s); ok {
+			cands = append(cands, b.candidate(k, s, c))
+		}
+	}
+	slices.SortFunc(cands, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.evident, a.evident), cmp.Compare(a.ID, b.ID))
+	})
+	for i := range cands[:min(len(cands), maxRejected)] {
+		sus := b.suspect(k, s, &cands[i], 0)
+		sus.Verdict = "rejected"
+		r.Suspects = append(r.Suspects, sus)
+	}
+	return r
+}
+
+// suspect splits the evidence into what speaks for and against, the weightiest first.
+func (b *batch) suspect(k Case, s *symptom, c *candidate, p float64) ops.Suspect {
+	out := ops.Suspect{ChangeID: c.ID, Title: c.Title, Kind: c.Kind, Probability: p, Score: round(c.evident), Verdict: "suspect", Reasons: []ops.Evidence{}, Against: []ops.Evidence{}}
+	for _, e := range b.evidence(k, s, c) {
+		e.Weight = round(e.Weight)
+		if e.Weight < 0 {
+			out.Against = append(out.Against, e)
+		} else {
+			out.Reasons = append(out.Reasons, e)
+		}
+	}
+	slices.SortStableFunc(out.Reasons, func(a, b ops.Evidence) int { return cmp.Compare(b.Weight, a.Weight) })
+	slices.SortStableFunc(out.Against, func(a, b ops.Evidence) int { return cmp.Compare(a.Weight, b.Weight) })
+	return out
 }
 
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }

@@ -10,29 +10,41 @@ import (
 	"goc/ops"
 )
 
-// silenceTerm speaks against a change whose units say nothing although they are ready and their peers report: a unit
-// that crashes at start makes no bad samples, it makes none.
-func silenceTerm(k Case, c *candidate, w World, now time.Time) {
-	if len(c.exposure.units) == 0 || c.Service == "" || c.exposure.first.IsZero() || w.Samples == nil {
-		return
-	}
-	last, interval := lastSeen(c.Service, w.Samples, now)
-	peers, reporting, until := peersOf(c.exposure, last, interval, now)
+// silence is a treated unit that says nothing.
+type silence struct {
+	weight           float64
+	unit             string
+	since, end       time.Time
+	peers, reporting int
+}
+
+// silences speak against a change whose units say nothing although they are ready and their peers report: a unit that
+// crashes at start makes no bad samples, it makes none.
+func (m *measured) silences(service string, w World, now time.Time) {
+	last, interval := lastSeen(service, w.Samples, now)
+	peers, reporting, until := peersOf(m.exposure, last, interval, now)
+	end := now
 	if until.Before(now.Add(-2 * interval)) {
-		now = until // nobody can be compared with any more
+		end = until // nobody can be compared with any more
 	}
-	missed, who, ready := missedReports(c.exposure, last, interval, now)
+	missed, who, ready := missedReports(m.exposure, last, interval, end)
 	if missed <= 0 || reporting == 0 {
 		return
 	}
 	share := float64(reporting) / float64(peers)
-	weight := w.Weights.Silence * share * missed / (missed + 1)
-	c.local = max(c.local, 0.8*weight/max(w.Weights.Silence, 1e-9))
-	c.add(ops.Evidence{
-		Term: "silence", Weight: weight,
-		Text: fmt.Sprintf("%s, which it treated, has said nothing for %s while %d of %d peers report", who, ops.Since(now.Sub(ready)), reporting, peers),
-		Args: map[string]any{"unit": who, "silent_s": math.Round(now.Sub(ready).Seconds()), "reporting": reporting, "peers": peers},
-	})
+	m.silence = silence{w.Weights.Silence * share * missed / (missed + 1), who, ready, end, peers, reporting}
+	m.local = max(m.local, 0.8*m.silence.weight/max(w.Weights.Silence, 1e-9))
+}
+
+func (s silence) term() ops.Evidence {
+	if s.unit == "" {
+		return ops.Evidence{}
+	}
+	return ops.Evidence{
+		Term: "silence", Weight: s.weight,
+		Text: fmt.Sprintf("%s, which it treated, has said nothing for %s while %d of %d peers report", s.unit, ops.Since(s.end.Sub(s.since)), s.reporting, s.peers),
+		Args: map[string]any{"unit": s.unit, "silent_s": math.Round(s.end.Sub(s.since).Seconds()), "reporting": s.reporting, "peers": s.peers},
+	}
 }
 
 // peersOf counts the untreated units, and those of them that report or reported until they were replaced; until is when

@@ -164,9 +164,8 @@ type window struct{ before, from, to time.Time }
 
 // windowOf starts a little before the onset, or when the change's first target was ready if that was later: a gap that
 // was there long before the onset did not make it. An onset that no signal showed is known less exactly.
-func windowOf(k Case, c *candidate, now time.Time) window {
-	x := c.exposure
-	for _, end := range []time.Time{k.Until, undone(c.Change)} { // what came after the end says nothing
+func windowOf(k Case, ch *ops.Change, x exposure, now time.Time) window {
+	for _, end := range []time.Time{k.Until, undone(ch)} { // what came after the end says nothing
 		if !end.IsZero() && end.Before(now) {
 			now = end
 		}

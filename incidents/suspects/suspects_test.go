@@ -3,6 +3,7 @@ package suspects_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func TestWhatOnlyCircumstanceSays(t *testing.T) {
 		"high risk and broken glass":                         {pay, []ops.Change{started("plain", ops.KindRelease, "pay", 3*time.Minute), risky, forced}, []string{"forced", "risky", "plain"}},
 		"a stage that baked well speaks for a change":        {pay, []ops.Change{baked, started("unwatched", ops.KindRelease, "pay", 3*time.Minute)}, []string{"unwatched", "baked"}},
 		"what was rolled back before comes last":             {pay, []ops.Change{undone, started("other", ops.KindRelease, "pay", 3*time.Hour)}, []string{"other", "undone"}},
-		"what people rejected is gone":                       {suspects.Case{Services: []string{"pay"}, Rejected: map[string]bool{"own": true}}, []ops.Change{started("own", ops.KindRelease, "pay", time.Minute)}, nil},
+		"what people rejected comes last":                    {suspects.Case{Services: []string{"pay"}, Rejected: map[string]bool{"own": true}}, []ops.Change{started("own", ops.KindRelease, "pay", time.Minute), started("far", ops.KindRelease, "search", time.Hour)}, []string{"far", "own"}},
 		"what people confirmed is first, whatever it scores": {suspects.Case{Services: []string{"pay"}, Confirmed: "far"}, []ops.Change{started("far", ops.KindRelease, "search", time.Hour), started("own", ops.KindRelease, "pay", time.Minute)}, []string{"far", "own"}},
 		"firmware for failing devices, a router for a dark store": {suspects.Case{Stores: []string{"S-01"}, Place: ops.Scope{Kind: []string{"scanner"}}}, []ops.Change{
 			{ID: "firmware", Kind: ops.KindFirmware, Status: ops.ChangeStarted, StartedAt: ops.At(onset.Add(-time.Minute)), Scope: ops.Scope{Kind: []string{"scanner"}, Store: []string{"S-01"}}},
@@ -183,19 +184,20 @@ func TestTheIndexFindsWhatTouchesAndNothingElse(t *testing.T) {
 	x.Put(at(started("store", ops.KindNetwork, "", 3*time.Minute), func(c *ops.Change) { c.Scope.Store = []string{"S-01"} }))
 	x.Put(at(started("city", ops.KindNetwork, "", 4*time.Minute), func(c *ops.Change) { c.Scope.City = []string{"A"} }))
 	x.Put(started("wide", ops.KindPrice, "", 5*time.Minute))
-	ids := func(list []*ops.Change) (out []string) {
-		for _, c := range list {
-			out = append(out, c.ID)
+	found := func(k suspects.Case) (out []string) {
+		k.Onset = onset
+		for _, s := range x.Rank(k, world(), onset).Suspects {
+			out = append(out, s.ChangeID)
 		}
+		slices.Sort(out)
 		return out
 	}
-	since := onset.Add(-suspects.Lookback)
-	if diff := cmp.Diff([]string{"pay", "store", "city", "wide"}, ids(x.Find([]string{"pay"}, []string{"S-01"}, []string{"A"}, since))); diff != "" {
+	if diff := cmp.Diff([]string{"city", "pay", "store", "wide"}, found(suspects.Case{Services: []string{"pay"}, Stores: []string{"S-01"}, Place: ops.Scope{City: []string{"A"}}})); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 	moved := started("wide", ops.KindPrice, "pay", time.Second) // the newer version takes the place of the older
 	x.Put(moved)
-	if diff := cmp.Diff([]string{"wide", "pay"}, ids(x.Find([]string{"pay"}, nil, nil, since))); diff != "" {
+	if diff := cmp.Diff([]string{"pay", "wide"}, found(suspects.Case{Services: []string{"pay"}})); diff != "" {
 		t.Errorf("found after the move (-want +got):\n%s", diff)
 	}
 	if c, ok := x.Change("wide"); !ok || c.Service != "pay" {

@@ -53,6 +53,17 @@ type kindFacts struct {
 	prior                  float64       // against the average change, in log-odds
 }
 
+// fit is how well the kind goes with a class of symptom.
+func (f kindFacts) fit(class int) float64 {
+	switch class {
+	case ofService:
+		return f.service
+	case ofDevices:
+		return f.device
+	}
+	return f.place
+}
+
 // factsOf knows each kind. A flag acts at once; firmware may take a night to reach its devices and an hour to fail them.
 func factsOf(k ops.ChangeKind) kindFacts {
 	switch k {

@@ -1,0 +1,160 @@
+package suspects
+
+import (
+	"fmt"
+	"slices"
+
+	"goc/ops"
+)
+
+// measured is what the samples say of one change.
+type measured struct {
+	exposure exposure
+	local    float64 // how suspicious its own units are, 0 to 1
+
+	gap      float64     // weight of the worst pair, or of all that show no gap
+	worst    *comparison // nil when none shows a gap
+	most     *comparison // where none does, the one that says most
+	suffer   float64
+	suffered *comparison // whose untreated side got worse as well
+
+	silence   silence
+	explained float64
+	by        *candidate // explains the gap
+}
+
+// measurable says whether there may be samples that tell what the change treated from what it did not.
+func (b *batch) measurable(k Case, c *candidate) bool {
+	w := b.w
+	if w.Samples == nil || len(k.Services) == 0 || !c.treats() {
+		return false
+	}
+	if c.distance >= 0 && len(w.Samples.OfService(c.Service))+len(w.Samples.OfCaller(c.Service)) > 0 {
+		return true
+	}
+	return c.exposed.size() > 0 && slices.ContainsFunc(k.Services, func(s string) bool { return len(w.Samples.OfService(s)) > 0 })
+}
+
+// treats says whether the change named units or stores that it treated.
+func (p *profile) treats() bool {
+	if p.exposed.size() > 0 || len(p.Stages) == 0 && len(p.Scope.Unit) > 0 {
+		return true
+	}
+	for i := range p.Stages {
+		if st := &p.Stages[i]; !st.StartedAt.IsZero() && len(st.Units)+len(st.Scope.Unit) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// measure takes the terms that come from samples.
+func (b *batch) measure(k Case, s *symptom, c *candidate) {
+	m := &measured{exposure: exposureOf(c.Change, b.w.Catalog, b.now)}
+	c.measured = m
+	if m.exposure.first.IsZero() {
+		return
+	}
+	if !c.misses(s) { // indicators of services say nothing of a dark store
+		m.gaps(k, c, b.w, b.now)
+	}
+	if c.distance >= 0 && len(m.exposure.units) > 0 {
+		m.silences(c.Service, b.w, b.now)
+	}
+}
+
+// misses says whether the change went to certain stores, and none of them is among those that the symptom names.
+func (p *profile) misses(s *symptom) bool {
+	return p.exposed.size() > 0 && s.affected > 0 && p.exposed.common(&s.stores) == 0
+}
+
+// evidence is every term of a candidate with its sentence.
+func (b *batch) evidence(k Case, s *symptom, c *candidate) []ops.Evidence {
+	w := b.w.Weights
+	moved, stage, _ := lastBefore(c.Change, k.Onset.Add(Skew+k.OnsetBy))
+	list := []ops.Evidence{
+		priorTerm(c.Change, b.w),
+		conductTerm(c.Change, w),
+		bakedTerm(c.bakedBy(b.onset), w),
+		undoneTerm(c.Change, k, w),
+		timeTerm(c.Change, k, moved, stage, w),
+	}
+	if c.Service != "" && len(k.Services) > 0 {
+		list = append(list, distanceTerm(k, c.Service, b.below, b.w))
+	} else {
+		list = append(list, b.x.placeTerm(c.profile, s, w))
+	}
+	list = append(list, fitTerm(k, c.Change, w), spatialTerm(b.x.spread(c.slot, s, b.w), w))
+	list = append(list, b.measuredTerms(k, s, c)...)
+	out := list[:0]
+	for _, e := range list {
+		if e.Text != "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// measuredTerms are the terms that come from samples.
+func (b *batch) measuredTerms(k Case, s *symptom, c *candidate) []ops.Evidence {
+	m := c.measured
+	if m == nil {
+		m = &measured{exposure: exposureOf(c.Change, b.w.Catalog, b.now)}
+	}
+	var out []ops.Evidence
+	if gap := m.gapTerm(); gap.Text != "" {
+		out = append(out, gap)
+	} else if b.w.Samples != nil && len(k.Services) > 0 && !m.exposure.first.IsZero() && !c.misses(s) {
+		out = append(out, ops.Evidence{Term: "gap", Text: "no indicator tells the treated from the untreated, so that they cannot be compared", Args: map[string]any{"computed": false}})
+	}
+	out = append(out, m.sufferTerm(), m.silence.term())
+	if m.by != nil {
+		out = append(out, ops.Evidence{
+			Term: "explained", Weight: m.explained,
+			Text: fmt.Sprintf("%s, which %s depends on, has the suspicious %s, which would make the same gap", m.by.Service, c.Service, m.by.ID),
+			Args: map[string]any{"service": m.by.Service, "caller": c.Service, "change_id": m.by.ID},
+		})
+	}
+	return out
+}
+
+// explainAway takes back part of a gap that shows on a service when a suspicious change below it would make the same gap.
+func explainAway(cands []candidate, w World) {
+	var suspicious []*candidate
+	for i := range cands {
+		if c := &cands[i]; c.measured != nil && c.measured.local >= 0.5 && c.Service != "" {
+			suspicious = append(suspicious, c)
+		}
+	}
+	if len(suspicious) == 0 || w.Graph == nil {
+		return
+	}
+	below := map[string]map[string]int{}
+	for i := range cands {
+		c := &cands[i]
+		if c.measured == nil || c.measured.worst == nil || c.Service == "" {
+			continue
+		}
+		if below[c.Service] == nil {
+			below[c.Service] = w.Graph.Below(c.Service)
+		}
+		if by, share := explainer(c, suspicious, below[c.Service]); by != nil {
+			m := c.measured
+			m.by, m.explained = by, -w.Weights.ExplainedAway*by.measured.local*share*m.gap
+			c.evident += m.explained
+		}
+	}
+}
+
+// explainer is the most suspicious change below c that reached what c reached, and the part of it that it reached.
+func explainer(c *candidate, suspicious []*candidate, below map[string]int) (by *candidate, share float64) {
+	for _, d := range suspicious {
+		if below[d.Service] == 0 || d == c || by != nil && d.measured.local <= by.measured.local {
+			continue
+		}
+		if part := d.measured.exposure.share(c.measured.exposure); part > 0 {
+			by, share = d, part
+		}
+	}
+	return by, share
+}
