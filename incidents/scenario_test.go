@@ -40,8 +40,11 @@ var midnight = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 //	@30s restart                           from what was written
 //	@30s declare title="…" service=cart by=ann
 //	@30s silence alertname=X for=10m;      expire
+//	@30s task_add INC-1 title="…" owner=bob due=2h kind=action_item by=ann; task_change INC-1 task=1 done=true due=none
+//	@30s cause INC-1 text="…" change=CHG-1; update INC-1 text="…"; attach INC-1 url=… title=…; detach INC-1 link=1
 //	show INC-1                             how it now is
 //	signs INC-1                            where its onset was found, its signs and its impact
+//	work INC-1                             what people do about it
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -197,7 +200,7 @@ func (s *scenario) catalog(words, lines []string) {
 		a := args(w)
 		switch w[0] {
 		case "service":
-			sv := ops.Service{Name: w[1], Tier: a["tier"], Core: slices.Contains(w, "core"), Calls: list(a["calls"])}
+			sv := ops.Service{Name: w[1], Tier: a["tier"], Core: slices.Contains(w, "core"), Owner: a["owner"], Calls: list(a["calls"])}
 			if slices.Contains(w, "orders") { // it measures how many orders come in
 				sv.Indicators = []ops.Indicator{{Name: "orders_per_min", Good: ops.GoodHigher}}
 			}
@@ -294,6 +297,9 @@ func (s *scenario) command(w []string) {
 	case "signs":
 		s.signs(s.latest[w[1]])
 		return
+	case "work":
+		s.work(s.latest[w[1]])
+		return
 	}
 	s.until(midnight.Add(s.duration(strings.TrimPrefix(w[0], "@"))))
 	a := args(w[2:])
@@ -331,6 +337,8 @@ func (s *scenario) command(w []string) {
 		s.step(engine.ExpireSilence{Who: who, ID: s.silence})
 	case "confirm", "reject":
 		s.step(engine.Action{Do: "judge", Who: who, ID: w[2], Change: w[3], Confirmed: do == "confirm", Note: a["note"]})
+	case "task_add", "task_change", "cause", "update", "attach", "detach":
+		s.step(s.workOf(do, who, w[2], a))
 	default:
 		s.step(engine.Action{Do: do, Who: who, ID: w[2], Note: a["note"], Severity: ops.Severity(a["severity"]), Role: a["role"], Person: a["person"], Into: a["into"]})
 	}

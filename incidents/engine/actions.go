@@ -273,7 +273,8 @@ func (e *Engine) judgeNone(inc *incident, in Action, now time.Time) error {
 	inc.noteFirst()
 	inc.Confirmed = ""
 	by := in.Who.Name + " says that no change did it"
-	inc.causedBy("", cmp.Or(clip(in.Note, MaxNote), "no change on record did it"), in.Who.Name, now)
+	inc.causedBy("", cmp.Or(in.Note, "no change on record did it"), in.Who.Name, now)
+	e.event(inc, now, "cause_named", "suspect", in.Who.Name, by+with(in.Note), map[string]any{"cause": inc.Cause.Text, "change_id": ""})
 	e.located(inc, now, in.Who.Name, by, "located "+ops.Since(now.Sub(inc.OnsetAt.Time))+" after the onset: "+by+with(in.Note))
 	inc.rankDue, inc.rankedAt = true, time.Time{}
 	return nil

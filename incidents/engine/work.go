@@ -87,7 +87,9 @@ func applyTo(t *ops.Task, to ops.TaskChange, who string, now time.Time) string {
 	}
 	if to.DueAt != nil && !to.DueAt.Equal(t.DueAt.Time) {
 		t.DueAt, t.RemindedAt, t.Reminders = *to.DueAt, ops.Time{}, 0
-		did = append(did, "moved")
+		if did = append(did, "moved"); t.DueAt.IsZero() {
+			did[len(did)-1] = "no longer due at a time"
+		}
 	}
 	switch {
 	case to.Done == nil || *to.Done == !t.DoneAt.IsZero():
