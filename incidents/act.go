@@ -60,8 +60,8 @@ func (s *Service) SetRole(ctx context.Context, who ops.Principal, id, role, pers
 }
 
 // Merge moves everything of id into another incident and answers that one.
-func (s *Service) Merge(ctx context.Context, who ops.Principal, id, into string) (ops.Incident, error) {
-	if _, err := s.do(ctx, engine.Action{Do: "merge", Who: who, ID: id, Into: into}); err != nil {
+func (s *Service) Merge(ctx context.Context, who ops.Principal, id, into, note string) (ops.Incident, error) {
+	if _, err := s.do(ctx, engine.Action{Do: "merge", Who: who, ID: id, Into: into, Note: note}); err != nil {
 		return ops.Incident{}, err
 	}
 	return s.Get(ctx, into)

@@ -28,8 +28,10 @@ type (
 		Note(ctx context.Context, who ops.Principal, id, text string) (ops.Incident, error)
 		SetSeverity(ctx context.Context, who ops.Principal, id string, s ops.Severity, note string) (ops.Incident, error)
 		SetRole(ctx context.Context, who ops.Principal, id, role, person string) (ops.Incident, error)
-		Merge(ctx context.Context, who ops.Principal, id, into string) (ops.Incident, error)
+		Merge(ctx context.Context, who ops.Principal, id, into, note string) (ops.Incident, error)
 		JudgeSuspect(ctx context.Context, who ops.Principal, id, change string, confirmed bool, note string) (ops.Incident, error)
+		Split(ctx context.Context, who ops.Principal, id string, alerts []string, title, note string) (ops.Incident, error) // the new one
+		Unlink(ctx context.Context, who ops.Principal, id string, alerts []string, note string) (ops.Incident, error)
 
 		NameCause(ctx context.Context, who ops.Principal, id, text, change string) (ops.Incident, error)
 		AddTask(ctx context.Context, who ops.Principal, id string, t ops.Task) (ops.Incident, error)

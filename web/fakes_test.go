@@ -262,12 +262,23 @@ func (r incidentRoom) SetRole(ctx context.Context, who ops.Principal, id, role, 
 	return r.act(ctx, who, id, "role_set", func(i *ops.Incident) { i.Roles = map[string]string{role: person} })
 }
 
-func (r incidentRoom) Merge(ctx context.Context, who ops.Principal, id, into string) (ops.Incident, error) {
+func (r incidentRoom) Merge(ctx context.Context, who ops.Principal, id, into, _ string) (ops.Incident, error) {
 	return r.act(ctx, who, id, "merged", func(i *ops.Incident) { i.Merged = into })
 }
 
 func (r incidentRoom) JudgeSuspect(ctx context.Context, who ops.Principal, id, change string, confirmed bool, _ string) (ops.Incident, error) {
 	return r.act(ctx, who, id, "suspect", func(i *ops.Incident) { i.Title = change + strconv.FormatBool(confirmed) })
+}
+
+func (r incidentRoom) Split(ctx context.Context, who ops.Principal, id string, alerts []string, title, _ string) (ops.Incident, error) {
+	if _, err := r.act(ctx, who, id, "split", func(*ops.Incident) {}); err != nil {
+		return ops.Incident{}, err
+	}
+	return r.Declare(ctx, who, ops.Declaration{Title: title + " with " + strconv.Itoa(len(alerts))})
+}
+
+func (r incidentRoom) Unlink(ctx context.Context, who ops.Principal, id string, _ []string, _ string) (ops.Incident, error) {
+	return r.act(ctx, who, id, "unlinked", func(*ops.Incident) {})
 }
 
 func (r incidentRoom) NameCause(ctx context.Context, who ops.Principal, id, text, change string) (ops.Incident, error) {

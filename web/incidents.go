@@ -146,10 +146,11 @@ func (s *Server) mergeIncident(ctx context.Context, in *struct {
 	ByID
 	Body struct {
 		Into string `json:"into" required:"true" minLength:"1" maxLength:"256" doc:"the incident that stays"`
+		Note string `json:"note,omitempty" maxLength:"10000" doc:"why they are one"`
 	} `nameHint:"MergeRequest"`
 },
 ) (ops.Incident, error) {
-	return s.o.Incidents.Merge(ctx, who(ctx), in.ID, in.Body.Into)
+	return s.o.Incidents.Merge(ctx, who(ctx), in.ID, in.Body.Into, in.Body.Note)
 }
 
 func (s *Server) confirmSuspect(ctx context.Context, in *suspectOf) (ops.Incident, error) {

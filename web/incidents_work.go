@@ -53,6 +53,29 @@ func (d *due) UnmarshalJSON(b []byte) error {
 // Schema implements huma.SchemaProvider.
 func (due) Schema(r huma.Registry) *huma.Schema { return timeSchema{}.Schema(r) }
 
+func (s *Server) splitIncident(ctx context.Context, in *struct {
+	ByID
+	Body struct {
+		Alerts []string `json:"alerts" required:"true" minItems:"1" maxItems:"1000" doc:"fingerprints of the alerts that are another trouble"`
+		Title  string   `json:"title,omitempty" maxLength:"200" doc:"of the new incident; the summary of its first alert when left out"`
+		Note   string   `json:"note,omitempty" maxLength:"10000"`
+	} `nameHint:"SplitRequest"`
+},
+) (ops.Incident, error) {
+	return s.o.Incidents.Split(ctx, who(ctx), in.ID, in.Body.Alerts, in.Body.Title, in.Body.Note)
+}
+
+func (s *Server) unlinkAlerts(ctx context.Context, in *struct {
+	ByID
+	Body struct {
+		Alerts []string `json:"alerts" required:"true" minItems:"1" maxItems:"1000" doc:"fingerprints of the alerts that do not belong to it"`
+		Note   string   `json:"note,omitempty" maxLength:"10000"`
+	} `nameHint:"UnlinkRequest"`
+},
+) (ops.Incident, error) {
+	return s.o.Incidents.Unlink(ctx, who(ctx), in.ID, in.Body.Alerts, in.Body.Note)
+}
+
 func (s *Server) addTask(ctx context.Context, in *struct {
 	ByID
 	Body taskBody `nameHint:"TaskRequest"`

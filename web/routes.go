@@ -31,6 +31,8 @@ func (s *Server) routes() {
 	post(s, "/incidents/{id}/merge", responds, "Merge an incident into another", s.mergeIncident)
 	post(s, "/incidents/{id}/suspects/{change}/confirm", responds, "Say that this change did it", s.confirmSuspect)
 	post(s, "/incidents/{id}/suspects/{change}/reject", responds, "Say that this change did not do it", s.rejectSuspect)
+	post(s, "/incidents/{id}/split", responds, "Make a new incident of some alerts of one; answers the new one", s.splitIncident, created)
+	post(s, "/incidents/{id}/unlink", responds, "Take alerts out of an incident; they are placed anew, and never again in it", s.unlinkAlerts)
 	post(s, "/incidents/{id}/cause", responds, "Name the cause: the locate clock stops", s.nameCause)
 	post(s, "/incidents/{id}/tasks", responds, "Note what somebody is to do, now or after the incident", s.addTask)
 	post(s, "/incidents/{id}/tasks/{task}", responds, "Tick a task off, or change who does what by when", s.changeTask)

@@ -29,6 +29,10 @@ type incidentCmd struct {
 	Confirm  incidentConfirmCmd `cmd:"" help:"Say that a suspect did it: the locate clock stops."`
 	Reject   incidentRejectCmd  `cmd:"" help:"Say that a suspect did not do it."`
 
+	Alerts   incidentAlertsCmd   `cmd:"" help:"List its alerts, each with why it belongs there."`
+	Merge    incidentMergeCmd    `cmd:"" help:"Say that it is the same trouble as another: everything of it goes there."`
+	Split    incidentSplitCmd    `cmd:"" help:"Say that some of its alerts are another trouble: they become an incident of their own."`
+	Unlink   incidentUnlinkCmd   `cmd:"" help:"Say that some of its alerts do not belong to it: they are placed anew."`
 	Task     incidentTaskCmd     `cmd:"" help:"What somebody is to do, now or after it."`
 	Update   incidentUpdateCmd   `cmd:"" help:"Tell stakeholders how it stands, or have that drafted."`
 	Link     incidentLinkCmd     `cmd:"" help:"Attach a link, take one away, or list them."`
