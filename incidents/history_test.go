@@ -135,7 +135,15 @@ func (n *night) change() ops.Change {
 
 func (n *night) person(id string) {
 	ctx := n.t.Context()
-	switch n.rnd.IntN(9) {
+	switch n.rnd.IntN(12) {
+	case 9:
+		n.AddTask(ctx, ann, id, ops.Task{Title: "dig", Owner: n.pick("bob", ""), DueAt: ops.At(n.at.Add(time.Minute))})
+	case 10:
+		done, due := n.rnd.IntN(2) == 0, ops.At(n.at.Add(time.Hour))
+		n.ChangeTask(ctx, ann, id, 1, []ops.TaskChange{{Done: &done}, {DueAt: &due}, {DueAt: &ops.Time{}}}[n.rnd.IntN(3)])
+	case 11:
+		n.PostUpdate(ctx, ann, id, "it goes on")
+		n.NameCause(ctx, ann, id, "a cable", n.pick("", "none", "CHG-1"))
 	case 0:
 		n.Acknowledge(ctx, ann, id, "on it")
 	case 1:
@@ -149,7 +157,7 @@ func (n *night) person(id string) {
 	case 5:
 		n.JudgeSuspect(ctx, ann, id, fmt.Sprint("CHG-", 1+n.rnd.IntN(3)), n.rnd.IntN(2) == 0, "")
 	case 6:
-		n.Merge(ctx, ann, id, fmt.Sprint("INC-", 1+n.rnd.IntN(5)))
+		n.Merge(ctx, ann, id, fmt.Sprint("INC-", 1+n.rnd.IntN(5)), "")
 	case 7:
 		n.Declare(ctx, ann, ops.Declaration{Title: "customers call", Scope: ops.Scope{Service: []string{"pay"}}, OnsetAt: ops.At(n.at.Add(-time.Minute))})
 	default:
