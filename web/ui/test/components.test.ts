@@ -1,6 +1,6 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadLanguage } from '../src/core/i18n';
+import { loadScreens } from '../src/core/i18n';
 import HoldButton from '../src/parts/plan/HoldButton.svelte';
 import IncidentCard from '../src/parts/IncidentCard.svelte';
 import Suspects from '../src/parts/Suspects.svelte';
@@ -8,8 +8,8 @@ import { prefs, store } from '../src/state/app.svelte';
 import { incident } from './fixtures';
 
 beforeAll(async () => {
-  await loadLanguage('en');
-  await loadLanguage('zh');
+  await loadScreens('en');
+  await loadScreens('zh');
 });
 beforeEach(() => {
   prefs.lang = 'en';

@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { en } from '../src/core/i18n/en';
-import { zh } from '../src/core/i18n/zh/dictionary';
+import { en as firstEn } from '../src/core/i18n/en';
+import { enScreens } from '../src/core/i18n/en-screens';
+import { zh as firstZh } from '../src/core/i18n/zh/dictionary';
+import { zhScreens } from '../src/core/i18n/zh/zh-screens';
 import {
   eventText,
   evidenceText,
   fill,
-  loadLanguage,
+  loadScreens,
   preferred,
   say,
   sayWord,
@@ -15,9 +17,12 @@ import {
 import { suspect } from './fixtures';
 
 beforeAll(async () => {
-  await loadLanguage('en');
-  await loadLanguage('zh');
+  await loadScreens('en');
+  await loadScreens('zh');
 });
+
+const en = { ...firstEn, ...enScreens };
+const zh = { ...firstZh, ...zhScreens };
 
 const places = (s: string) => [...s.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 const han = /\p{Script=Han}/u;

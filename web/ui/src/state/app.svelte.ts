@@ -1,7 +1,8 @@
+import { untrack } from 'svelte';
 import { createSubscriber } from 'svelte/reactivity';
 import { worstFirst } from '../core/attention';
 import { Clockface, type Lang } from '../core/format';
-import { loadLanguage, say, sayWord, sentenceText, type Args, type Key } from '../core/i18n';
+import { loadScreens, say, sayWord, sentenceText, type Args, type Key } from '../core/i18n';
 import { loadPrefs, savePrefs, type Prefs } from '../core/prefs';
 import { parseRoute, withQuery, type Route } from '../core/router';
 import { reason, Store } from '../core/store';
@@ -141,11 +142,18 @@ export function face(): Clockface {
 /** Switches the language without loading the page anew. */
 export async function speak(lang: Lang): Promise<void> {
   try {
-    await loadLanguage(lang);
+    await loadScreens(lang);
   } catch (e) {
     return store.notify('error', t('error.load', { why: reason(e) }));
   }
   setPref('lang', lang);
+}
+
+/** A chunk with the words of the screens beyond the first, for it cannot speak without. */
+export async function withWords<T>(chunk: Promise<T>): Promise<T> {
+  // A switch of the language loads its own words: what is shown must not start anew for it.
+  const [it] = await Promise.all([chunk, loadScreens(untrack(() => prefs.lang))]);
+  return it;
 }
 
 export function otherLang(): Lang {

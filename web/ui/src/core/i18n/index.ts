@@ -1,9 +1,11 @@
 import type { Lang } from '../format';
 import type { Evidence } from '../types';
-import type { Dictionary, Key } from './en';
+import type { FirstKey } from './en';
+import type { ScreenKey } from './en-screens';
 import { wordOf } from './words';
 
-export type { Key } from './en';
+export type Key = FirstKey | ScreenKey;
+export type Dictionary = Readonly<Record<string, string>>;
 export type Args = Record<string, string | number>;
 
 /** What a line of a timeline or of the ticker is made of: an event, or an entry. */
@@ -15,7 +17,7 @@ export interface Line {
   data?: Readonly<Record<string, unknown>> | null;
 }
 
-/** A language: its dictionary, and how it says what the server says in English; null where that must do. */
+/** A language: the dictionary of the first screen, and how it says what the server says in English; null where that must do. */
 export interface Pack {
   dictionary: Dictionary;
   evidence: (e: Evidence) => string | null;
@@ -24,10 +26,21 @@ export interface Pack {
 }
 
 const packs: Partial<Record<Lang, Pack>> = {};
+const whole = new Set<Lang>();
 
-/** Loads a language; nothing may be said in it before. */
+/** Loads what the first screen says in a language; nothing may be said in it before. */
 export async function loadLanguage(lang: Lang): Promise<void> {
   packs[lang] ??= (lang === 'zh' ? await import('./zh/index') : await import('./en-pack')).pack;
+}
+
+/** Loads all of a language: what the screens beyond the first say too. */
+export async function loadScreens(lang: Lang): Promise<void> {
+  await loadLanguage(lang);
+  if (whole.has(lang)) return;
+  const screens =
+    lang === 'zh' ? (await import('./zh/zh-screens')).zhScreens : (await import('./en-screens')).enScreens;
+  packs[lang] = { ...packs[lang]!, dictionary: { ...packs[lang]!.dictionary, ...screens } };
+  whole.add(lang);
 }
 
 function packOf(lang: Lang): Pack {
@@ -45,7 +58,7 @@ export function fill(sentence: string, args: Readonly<Record<string, unknown>>):
 
 /** Says key in a language. */
 export function say(lang: Lang, key: Key, args: Args = {}): string {
-  return fill(packOf(lang).dictionary[key], args);
+  return fill(packOf(lang).dictionary[key] ?? key, args);
 }
 
 /** Says a key made at run time, such as `state.` + a word of the server's; an unknown one is said as that word. */
