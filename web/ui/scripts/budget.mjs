@@ -23,6 +23,13 @@ function needs(name, seen = new Set()) {
   return seen;
 }
 
+// What the browser has when it asks for a chunk: what each of those that may ask for it needs itself.
+function had(name) {
+  const asking = files.filter((f) => new RegExp(`import\\(\\s*[\"'\`]\\./${name.replace('.', '\\.')}`).test(f.text));
+  const sets = asking.map((f) => needs(f.name));
+  return new Set(sets.length === 0 ? [] : [...sets[0]].filter((n) => sets.every((s) => s.has(n))));
+}
+
 const total = (names) => [...names].reduce((sum, n) => sum + by[n].bytes, 0);
 const first = needs('index.js');
 first.add('index.css');
@@ -32,7 +39,8 @@ const language = Math.max(0, ...languages.map((n) => by[n].bytes));
 const rows = [['first route with the larger language', total(first) + language, limits.first]];
 const chart = /^(Plot|uPlot)/;
 for (const f of files.filter((f) => f.name.endsWith('.js') && !first.has(f.name) && !languages.includes(f.name))) {
-  const own = [...needs(f.name)].filter((n) => !first.has(n));
+  const before = had(f.name);
+  const own = [...needs(f.name)].filter((n) => !first.has(n) && !before.has(n));
   rows.push([f.name, total(own), chart.test(f.name) ? limits.chart : limits.screen]);
 }
 rows.push(['all', files.reduce((sum, f) => sum + f.bytes, 0), limits.all]);

@@ -31,7 +31,7 @@ describe('an incident card', () => {
   });
 
   it('blinks and offers to acknowledge only while nobody is on it', async () => {
-    const acknowledge = vi.spyOn(store, 'acknowledge').mockResolvedValue();
+    const acknowledge = vi.spyOn(store, 'acknowledge').mockResolvedValue(true);
     const { rerender } = render(IncidentCard, { incident: incident(), lead: true });
     expect(document.querySelector('.urgent')).toBeTruthy();
     await fireEvent.click(screen.getByRole('button', { name: /Acknowledge/ }));

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ageText, clockText, Clockface, lengthText, percentText, scopeParts, valueText } from '../src/core/format';
-import { legSummary } from '../src/core/review';
 import { iconFor, urgent, worstFirst } from '../src/core/attention';
 import { axisText } from '../src/core/plot';
-import { orderedSuspects, ruledOut } from '../src/core/suspects';
+import { orderedSuspects } from '../src/core/suspects';
 import { loadPrefs } from '../src/core/prefs';
 import { hrefOf } from '../src/core/links';
 import { incident, suspect } from './fixtures';
@@ -86,29 +85,6 @@ describe('the figures of an axis', () => {
   });
 });
 
-describe('what a person ruled out', () => {
-  const judged = (name: string, change: string) => ({
-    seq: 1,
-    at: null,
-    kind: 'suspect' as const,
-    actor: 'ann',
-    text: '',
-    name,
-    data: { change_id: change },
-  });
-  const none = incident({ suspects: [] });
-
-  it('stays in sight after the server has dropped it', () => {
-    expect(ruledOut([judged('incident.suspect_rejected', 'CHG-1')], none).map((o) => o.change)).toEqual(['CHG-1']);
-  });
-
-  it('goes when it is confirmed after all, or is a suspect', () => {
-    const out = judged('incident.suspect_rejected', 'CHG-2');
-    expect(ruledOut([out, judged('incident.suspect_confirmed', 'CHG-2')], none)).toEqual([]);
-    expect(ruledOut([out], incident())).toEqual([]);
-  });
-});
-
 describe('suspects', () => {
   it('have "no change" among them in its place', () => {
     const ids = orderedSuspects(incident({ no_change: 0.3 })).map((l) => l.suspect?.change_id ?? 'none');
@@ -129,13 +105,6 @@ describe('suspects', () => {
 });
 
 describe('odds and ends', () => {
-  it('medians and shares of the legs leave drills out', () => {
-    const s = legSummary([incident(), incident({ drill: 'DRL-1' })]);
-    expect(s.incidents).toBe(1);
-    expect(s.legs[0]).toEqual({ name: 'detect', targetS: 60, ended: 1, met: 1, medianS: 38 });
-    expect(s.legs[1]).toMatchObject({ ended: 0, medianS: null });
-  });
-
   it('settings survive rubbish in the browser, and a link may set the language', () => {
     const rubbish = { getItem: () => '{"theme":"pink","utc":true', setItem: () => {} };
     expect(loadPrefs(rubbish, ['zh-CN'], null)).toMatchObject({ lang: 'zh', theme: 'dark', utc: false });

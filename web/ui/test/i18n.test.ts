@@ -47,7 +47,7 @@ describe('the dictionaries', () => {
   it('have Chinese in Chinese, but for names and the way back to English', () => {
     const same = Object.keys(zh).filter((k) => !han.test(zh[k as keyof typeof zh]));
     const allowed =
-      /^(app\.name|severity\.|strip\.language|leg\.by|plans\.by|changes\.version|fleet\.cell|review\.metrics)/;
+      /^(app\.name|severity\.|strip\.language|leg\.by|plans\.by|changes\.version|fleet\.cell|review\.metrics|gist\.)/;
     expect(same.filter((k) => !allowed.test(k))).toEqual([]);
   });
 

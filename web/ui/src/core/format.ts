@@ -97,6 +97,12 @@ export function valueText(v: number | null | undefined, unit = ''): string {
   }
 }
 
+/** An indicator's value as its name says that it is to be read. */
+export function indicatorText(indicator: string, v: number): string {
+  if (indicator.endsWith('_ratio')) return `${(100 * v).toFixed(1)}%`;
+  return valueText(v, indicator.endsWith('_seconds') ? 's' : '');
+}
+
 /** The scope's parts as people type them: city=Shanghai; empty when it is everything. */
 export function scopeParts(scope: Scope | undefined): string[] {
   return scopeKeys.flatMap((k) => {

@@ -9,6 +9,10 @@ export type Command =
   | 'resolve'
   | 'severity'
   | 'note'
+  | 'task'
+  | 'update'
+  | 'cause'
+  | 'handover'
   | 'link'
   | 'utc'
   | 'marks'
@@ -25,6 +29,10 @@ export const singleKeys: Record<string, Command> = {
   r: 'resolve',
   s: 'severity',
   n: 'note',
+  t: 'task',
+  p: 'update',
+  c: 'cause',
+  h: 'handover',
   l: 'link',
   u: 'utc',
   m: 'marks',

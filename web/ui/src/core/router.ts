@@ -13,6 +13,7 @@ const patterns: [Screen, string][] = [
   ['situation', '/'],
   ['incident', '/i'],
   ['incident', '/i/:id'],
+  ['incident', '/i/:id/report'],
   ['fleet', '/fleet/:city?/:store?/:device?'],
   ['changes', '/changes/:id?'],
   ['plans', '/plans'],

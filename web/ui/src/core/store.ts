@@ -124,27 +124,25 @@ export class Store extends Emitter {
     await this.whoami();
   }
 
-  /** Acknowledges at once on the screen; when the server refuses, it is taken back and said. */
-  async acknowledge(id: string, failed: (why: string) => string): Promise<void> {
-    const patch: Partial<Incident> = {
-      state: 'acknowledged',
-      acknowledged_at: new Date(this.clock.now()).toISOString(),
-    };
-    const takeBack = this.optimistic.lay(id, patch);
-    this.changed();
-    try {
-      this.takeIncident(await this.api.post<Incident>(`/incidents/${id}/acknowledge`));
-    } catch (e) {
-      this.notify('error', failed(reason(e)));
-    } finally {
-      takeBack();
-      this.changed();
-      this.refresh.soon();
-    }
+  /** Acknowledges at once on the screen. */
+  acknowledge(id: string, failed: (why: string) => string): Promise<boolean> {
+    const acknowledged_at = new Date(this.clock.now()).toISOString();
+    return this.act(id, 'acknowledge', {}, failed, { state: 'acknowledged', acknowledged_at });
   }
 
-  /** Posts something that is not optimistic and takes the incident in the answer. */
-  async act(id: string, verb: string, body: unknown, failed: (why: string) => string): Promise<boolean> {
+  /**
+   * Posts what a person does to an incident and takes the incident in the answer. With a patch it is optimistic: the
+   * patch is seen at once, and taken back, and said, when the server refuses.
+   */
+  async act(
+    id: string,
+    verb: string,
+    body: unknown,
+    failed: (why: string) => string,
+    patch?: Partial<Incident>,
+  ): Promise<boolean> {
+    const takeBack = patch && this.optimistic.lay(id, patch);
+    if (patch) this.changed();
     try {
       this.takeIncident(await this.api.post<Incident>(`/incidents/${id}/${verb}`, body));
       return true;
@@ -152,6 +150,8 @@ export class Store extends Emitter {
       this.notify('error', failed(reason(e)));
       return false;
     } finally {
+      takeBack?.();
+      this.changed();
       this.refresh.soon();
     }
   }

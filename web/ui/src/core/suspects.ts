@@ -1,4 +1,4 @@
-import type { Entry, Evidence, Incident, Suspect } from './types';
+import type { Evidence, Incident, Suspect } from './types';
 
 export interface SuspectLine {
   /** null stands for "no change did it". */
@@ -16,32 +16,23 @@ export function orderedSuspects(incident: Incident): SuspectLine[] {
   return lines.sort((a, b) => place(a) - place(b) || b.probability - a.probability);
 }
 
-/** Changes that a person ruled out and that are no longer suspects: a slip of the hand must have a way back. */
-export function ruledOut(entries: Entry[], incident: Incident): { change: string; text: string }[] {
-  const out = new Map<string, string>();
-  for (const e of entries) {
-    const change = e.data?.change_id;
-    if (typeof change !== 'string') continue;
-    if (e.name === 'incident.suspect_rejected') out.set(change, e.text);
-    if (e.name === 'incident.suspect_confirmed') out.delete(change);
-  }
-  for (const s of incident.suspects ?? []) out.delete(s.change_id);
-  return [...out].map(([change, text]) => ({ change, text }));
-}
+/** Whether a term could be computed at all; one that could not says why, and weighs nothing. */
+export const computed = (e: Evidence) => e.args?.computed !== false;
 
 const byWeight = (a: Evidence, b: Evidence) => Math.abs(b.weight) - Math.abs(a.weight);
 
 /** The evidence that speaks loudest for a suspect. */
 export function loudest(s: Suspect, n: number): Evidence[] {
-  return [...(s.reasons ?? [])].sort(byWeight).slice(0, n);
+  return (s.reasons ?? []).filter(computed).sort(byWeight).slice(0, n);
 }
 
 /** The one line that speaks loudest against it. */
 export function counter(s: Suspect): Evidence | null {
-  return [...(s.against ?? [])].sort(byWeight)[0] ?? null;
+  return (s.against ?? []).filter(computed).sort(byWeight)[0] ?? null;
 }
 
-/** All of it: for, then against, the loudest first. */
+/** All of it: for, then against, the loudest first; then what could not be computed. */
 export function allEvidence(s: Suspect): Evidence[] {
-  return [...loudest(s, 99), ...[...(s.against ?? [])].sort(byWeight)];
+  const both = [...(s.reasons ?? []).toSorted(byWeight), ...(s.against ?? []).toSorted(byWeight)];
+  return [...both.filter(computed), ...both.filter((e) => !computed(e))];
 }

@@ -63,6 +63,91 @@ export interface Alert {
   ends_at: Time;
   reason?: string;
   silenced?: string;
+  /** The fingerprint of the alert of the same incident that explains this one. */
+  inhibited_by?: string;
+}
+export interface Task {
+  id: number;
+  kind: 'task' | 'action_item';
+  title: string;
+  owner?: string;
+  due_at: Time;
+  created_at: Time;
+  created_by: string;
+  done_at: Time;
+  done_by?: string;
+  reminded_at?: Time;
+  reminders?: number;
+}
+export interface ActionItem extends Task {
+  incident: string;
+  incident_title: string;
+  overdue: boolean;
+}
+export interface Attachment {
+  id: number;
+  title: string;
+  url: string;
+  added_at: Time;
+  added_by: string;
+}
+export interface Update {
+  id: number;
+  at: Time;
+  by: string;
+  text: string;
+}
+/** What people named as the cause; without change_id no change did it. */
+export interface Cause {
+  text: string;
+  change_id?: string;
+  at: Time;
+  by: string;
+}
+export interface Similar {
+  incident: string;
+  title: string;
+  severity: Severity;
+  score: number;
+  reasons: string[] | null;
+  cause: Cause | null;
+  helped: string[] | null;
+  onset_at: Time;
+  recovered_s: number;
+}
+/** An indicator by which the recovery is judged. */
+export interface Sign {
+  indicator: string;
+  service: string;
+  where?: string;
+  value: number;
+  normal: number;
+  state: 'off' | 'back' | 'unknown';
+  since: Time;
+  text: string;
+}
+export interface LegStats {
+  measured: number;
+  met: number;
+  never: number;
+  median_s: number;
+  p90_s: number;
+  worst_s: number;
+}
+export interface ClockGroup extends Record<LegName, LegStats> {
+  key: string;
+  incidents: number;
+  judged: number;
+  first_right: number;
+}
+export type ClockBy = 'week' | 'team' | 'fault' | 'severity';
+export interface ClockReport {
+  from: Time;
+  to: Time;
+  by: ClockBy;
+  total: ClockGroup;
+  groups: ClockGroup[] | null;
+  drills: ClockGroup;
 }
 export interface Incident {
   id: string;
@@ -91,6 +176,16 @@ export interface Incident {
   reopened?: number;
   severity_evidence?: string;
   severity_by?: string;
+  /** Alerts taken in, those no longer listed included. */
+  alerts_total?: number;
+  team?: string;
+  fault?: string;
+  cause?: Cause | null;
+  signs?: Sign[] | null;
+  tasks?: Task[] | null;
+  attachments?: Attachment[] | null;
+  updates?: Update[] | null;
+  update_due_at?: Time;
 }
 export interface Entry {
   seq: number;

@@ -25,13 +25,17 @@ export function meant(): string | null {
   );
 }
 
-/** Puts a link to what is seen on the clipboard; relative time becomes absolute. */
-export async function copyLink(): Promise<void> {
-  const link = absoluteLink(page.url, tick.now);
+/** Puts text on the clipboard and says so; a browser may refuse. */
+export async function copyText(text: string, said: 'act.copied' | 'act.copiedText' = 'act.copiedText'): Promise<void> {
   try {
-    await navigator.clipboard.writeText(link);
-    store.notify('info', t('act.copied'));
+    await navigator.clipboard.writeText(text);
+    store.notify('info', t(said));
   } catch {
-    store.notify('info', t('notice.noClipboard', { link }));
+    store.notify('info', t('notice.noClipboard', { link: text }));
   }
+}
+
+/** Puts a link to what is seen on the clipboard; relative time becomes absolute. */
+export function copyLink(): Promise<void> {
+  return copyText(absoluteLink(page.url, tick.now), 'act.copied');
 }

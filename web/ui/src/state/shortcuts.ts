@@ -38,17 +38,19 @@ function run(command: Command): boolean {
       return step(1);
     case 'previous':
       return step(-1);
-    case 'note':
-      return focusOn('[data-note]');
     case 'acknowledge':
       if (id) acknowledge(id);
       return !!id;
     case 'resolve':
-      ui.resolve = page.route.params.id ?? null;
-      return !!ui.resolve;
     case 'severity':
-      ui.severity = page.route.params.id ?? null;
-      return !!ui.severity;
+    case 'cause':
+    case 'handover':
+    case 'note':
+    case 'task':
+    case 'update':
+      if (page.route.screen !== 'incident' || !page.route.params.id) return false;
+      ui.ask = command;
+      return true;
     case 'link':
       void copyLink();
       return true;

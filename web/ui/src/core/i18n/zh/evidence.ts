@@ -1,4 +1,4 @@
-import { valueText } from '../../format';
+import { indicatorText } from '../../format';
 import type { Evidence } from '../../types';
 import { wordOf } from '../words';
 import { zh } from './dictionary';
@@ -25,12 +25,6 @@ function str(a: Args, key: string): string {
 }
 
 const word = (prefix: string, value: string) => wordOf(zh, prefix, value);
-
-/** An indicator's value as its name says it is to be read. */
-export function indicatorValue(indicator: string, v: number): string {
-  if (indicator.endsWith('_ratio')) return `${(100 * v).toFixed(1)}%`;
-  return valueText(v, indicator.endsWith('_seconds') ? 's' : '');
-}
 
 /** "by X", "calling X" and "of X by store" say from where an indicator was looked at. */
 function view(text: string): string {
@@ -90,14 +84,14 @@ function fit(a: Args, weight: number): string {
 function gap(a: Args, weight: number): string {
   if (a.computed === false) return '没有指标能区分已变更与未变更的部分，无法对比';
   const indicator = str(a, 'indicator');
-  const value = (key: string) => indicatorValue(indicator, num(a, key));
+  const value = (key: string) => indicatorText(indicator, num(a, key));
   const said = `${looked(a)}：已变更的 ${num(a, 'treated_n')} 个为 ${value('treated')}，其余 ${num(a, 'untreated_n')} 个为 ${value('untreated')}`;
   return weight < 0 ? `已变更的并不比其余更差：${said}` : said;
 }
 
 function untreated(a: Args): string {
   const indicator = str(a, 'indicator');
-  return `没有变更的地方${looked(a)}也变差：从 ${indicatorValue(indicator, num(a, 'before'))} 到 ${indicatorValue(indicator, num(a, 'after'))}`;
+  return `没有变更的地方${looked(a)}也变差：从 ${indicatorText(indicator, num(a, 'before'))} 到 ${indicatorText(indicator, num(a, 'after'))}`;
 }
 
 const silence = (a: Args) =>
