@@ -25,7 +25,8 @@ function needs(name, seen = new Set()) {
 
 // What the browser has when it asks for a chunk: what each of those that may ask for it needs itself.
 function had(name) {
-  const asking = files.filter((f) => new RegExp(`import\\(\\s*[\"'\`]\\./${name.replace('.', '\\.')}`).test(f.text));
+  const call = new RegExp('import\\(\\s*["\'`]\\./' + name.replaceAll('.', '\\.'));
+  const asking = files.filter((f) => call.test(f.text));
   const sets = asking.map((f) => needs(f.name));
   return new Set(sets.length === 0 ? [] : [...sets[0]].filter((n) => sets.every((s) => s.has(n))));
 }

@@ -207,6 +207,8 @@ export const enScreens = {
   'gist.rose': '{what} rose from {from} to {to}',
   'gist.back': '{what} is back at {to} (normal {from})',
   'gist.orders': '{n} orders a minute fewer than normal',
+  'gist.affected': 'Affected: {what}',
+  'gist.comma': ', ',
   'gist.and': '; ',
   'gist.stop': '.',
   'gist.colon': ': ',
@@ -238,7 +240,7 @@ export const enScreens = {
   'side.similar': 'Similar',
   'work.overdue': 'something is overdue',
 
-  'update.title': 'Updates to stakeholders',
+  'update.title': 'Stakeholder updates',
   'update.dueIn': 'next in {time}',
   'update.over': 'overdue by {time}',
   'update.short': 'update due in {time}',

@@ -133,7 +133,7 @@ export const en = {
   'suspect.none': 'No suspects yet.',
   'suspect.noChange': 'No change did it',
   'suspect.noChangeText': 'none of the recorded changes explains it',
-  'suspect.against': 'against',
+  'suspect.against': 'against: ',
   'suspect.noAgainst': 'nothing speaks against it',
   'suspect.confirmed': 'confirmed',
   'suspect.rejected': 'not this',

@@ -134,7 +134,7 @@ export const zh: Record<FirstKey, string> = {
   'suspect.none': '还没有嫌疑变更。',
   'suspect.noChange': '与变更无关',
   'suspect.noChangeText': '已记录的变更都解释不了',
-  'suspect.against': '反证',
+  'suspect.against': '反证：',
   'suspect.noAgainst': '没有反证',
   'suspect.confirmed': '已确认',
   'suspect.rejected': '已排除',

@@ -138,6 +138,28 @@ const elapsed = (d: Data, what: string) =>
 
 const freezeOf = (d: Data, l: Line) => s(d.name) || s(record(d.freeze).name) || l.subject || '';
 
+const itemOf = (d: Data) => `${d.task_kind === 'action_item' ? '改进项' : '任务'} ${s(d.task)}`;
+const ofTask = (d: Data) => `${s(d.task_title)}${s(d.owner) ? `（${s(d.owner)}）` : ''}`;
+const changes: [RegExp, string][] = [
+  [/^renamed$/, '改名'],
+  [/^given to nobody$/, '不再有负责人'],
+  [/^given to (.+)$/, '交给 $1'],
+  [/^moved$/, '改期'],
+  [/^done$/, '完成'],
+  [/^taken up again$/, '重新开始'],
+];
+
+/** What became of a task: the sentence lists it, its data does not. */
+function taskChanged(d: Data, l: Line): string | null {
+  const did = /^(?:task|action item) \d+ (.+?): /.exec(l.text ?? '')?.[1];
+  if (!did || !s(d.task)) return null;
+  const parts = did.split(', ').map((p) => {
+    const known = changes.find(([pattern]) => pattern.test(p));
+    return known ? p.replace(known[0], known[1]) : p;
+  });
+  return `${itemOf(d)}${parts.join('，')}：${s(d.task_title)}`;
+}
+
 const templates: Record<string, Template> = {
   'incident.opened': (d, l) => `${system(l) ? '' : `${who(l)}宣布`}${s(d.severity)} 故障${after(said(d.title))}`,
   'incident.alert_added': (d) => (s(d.alert) ? `告警并入：${said(d.summary) || s(d.alert)}` : null),
@@ -159,6 +181,15 @@ const templates: Record<string, Template> = {
   'incident.merged': (d) => (s(d.into) && s(d.from) ? `${s(d.from)} 并入 ${s(d.into)}` : null),
   'incident.suspect_confirmed': (d, l) => (s(d.change_id) ? `${who(l)}确认就是 ${s(d.change_id)}` : null),
   'incident.suspect_rejected': (d, l) => (s(d.change_id) ? `${who(l)}排除了 ${s(d.change_id)}` : null),
+  'incident.cause_named': (d, l) =>
+    s(d.cause) ? `${who(l)}指明原因：${s(d.cause)}${s(d.change_id) ? `（${s(d.change_id)}）` : ''}` : null,
+  'incident.task_added': (d) => (s(d.task) ? `新增${itemOf(d)}：${ofTask(d)}` : null),
+  'incident.task_changed': taskChanged,
+  'incident.task_reminded': (d) => (s(d.task) ? `${itemOf(d)}已逾期，提醒${after(ofTask(d))}` : null),
+  'incident.attachment_added': (d, l) => (s(d.link_title) ? `${who(l)}添加链接：${s(d.link_title)}` : null),
+  'incident.attachment_removed': (d, l) => (s(d.link_title) ? `${who(l)}移除链接：${s(d.link_title)}` : null),
+  'incident.update_posted': (d) => (s(d.update_text) ? `第 ${s(d.update)} 次对外通报：${s(d.update_text)}` : null),
+  'incident.update_due': () => '该对外通报了',
   'incident.plan_progress': planProgress,
   'alert.firing': (d) => (s(record(d.labels).alertname) ? `告警触发：${s(record(d.labels).alertname)}` : null),
   'alert.resolved': (d) => (s(record(d.labels).alertname) ? `告警恢复：${s(record(d.labels).alertname)}` : null),

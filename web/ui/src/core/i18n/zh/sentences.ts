@@ -52,7 +52,22 @@ const patterns: [RegExp, string][] = [
   [/^it is the same instance, (\S+)$/, '同一个实例 $1'],
   [/^it is the same alert, (\S+)$/, '同一条告警 $1'],
   [/^(\S+) fires in many places within (\S+)$/, '$1 在 $2 内于多处触发'],
+  [/^it opened the incident: no other incident explains it$/, '它开启了这个故障：没有别的故障能解释它'],
+  [/^both have the same first suspect, (\S+)$/, '两者的首要嫌疑相同：$1'],
   [/^it fired again soon after the incident was resolved$/, '故障解决后不久它再次触发'],
+
+  [/^it was the same service, (\S+)$/, '同一个服务 $1'],
+  [/^it was (\S+), which (\S+) calls$/, '当时是 $1，$2 调用它'],
+  [/^it was (\S+), which calls (\S+)$/, '当时是 $1，它调用 $2'],
+  [/^the same alerts fired: (.+)$/, '触发的告警相同：$1'],
+  [/^a change of the same kind did it: (\S+)$/, '同类变更所致：{kind:$1}'],
+  [/^the same indicators departed: (.+)$/, '偏离的指标相同：$1'],
+  [/^it was in the same stores: (.+)$/, '门店相同：$1'],
+  [/^it was in the same city: (.+)$/, '城市相同：$1'],
+  [/^the stores hang on the same network, (\S+)$/, '门店接在同一网络 $1 上'],
+  [/^neither was bound to a place$/, '都不限于某个地点'],
+  [/^plan (\S+) \((\S+)\) was run, and it was verified that it worked$/, '执行过预案 $1（$2），已验证有效'],
+  [/^(.+) was rolled back$/, '已回滚 $1'],
 
   [/^alert (\S+)$/, '告警 $1'],
   [/^(\S+) confirmed (\S+)$/, '$1 确认 $2'],
@@ -100,6 +115,8 @@ export function sentence(text: string, kindOf: (kind: string) => string): string
     const first = whole(more[1]!, patterns, kindOf);
     return first && `${first}，另有 ${more[2]} 家门店`;
   }
+  const merged = /^merged from (\S+)(?:: (.+))?$/.exec(text);
+  if (merged) return `自 ${merged[1]} 并入${merged[2] ? `：${sentence(merged[2], kindOf) ?? merged[2]}` : ''}`;
   const one = whole(text, patterns, kindOf);
   if (one) return one;
   const parts = text

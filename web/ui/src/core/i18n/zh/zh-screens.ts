@@ -209,6 +209,8 @@ export const zhScreens: Record<ScreenKey, string> = {
   'gist.rose': '{what}从 {from} 升到 {to}',
   'gist.back': '{what}已回到 {to}（平时 {from}）',
   'gist.orders': '每分钟比平时少 {n} 单',
+  'gist.affected': '影响：{what}',
+  'gist.comma': '、',
   'gist.and': '；',
   'gist.stop': '。',
   'gist.colon': '：',
