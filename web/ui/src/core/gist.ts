@@ -29,9 +29,16 @@ export function worstSigns(signs: readonly Sign[] | null | undefined): Sign[] {
   return [...(signs ?? [])].sort((a, b) => place[a.state] - place[b.state] || departure(b) - departure(a));
 }
 
+/** What a customer feels first: calls that fail, orders that are missing; then all the rest. */
+function telling(s: Sign): number {
+  if (s.indicator.endsWith('_ratio')) return 0;
+  return s.indicator.startsWith('orders') ? 1 : 2;
+}
+
 /** Makes the one line out of an incident. */
 export function gist(incident: Incident): Gist {
-  const sign = worstSigns(incident.signs).find((s) => s.state !== 'unknown') ?? null;
+  const known = worstSigns(incident.signs).filter((s) => s.state !== 'unknown');
+  const sign = known.toSorted((a, b) => place[a.state] - place[b.state] || telling(a) - telling(b))[0] ?? null;
   const lines = orderedSuspects(incident).filter((l) => l.suspect?.verdict !== 'rejected');
   const said = { sign, suspect: null, probability: 0, reasons: [] };
   if (incident.cause && !incident.cause.change_id) return { ...said, verdict: 'named' };

@@ -3,16 +3,16 @@
 
 export type Span =
   { kind: 'text' | 'bold' | 'italic' | 'code'; text: string } | { kind: 'link'; text: string; href: string };
-/** An entry of a list; done is null where it has no box to tick. */
+/** An entry of a list: its depth from 0, and what stands before it: a dot, a number, a box. */
 export interface Item {
   depth: number;
-  done: boolean | null;
+  mark: string;
   spans: Span[];
 }
 export type Block =
   | { kind: 'heading'; level: number; spans: Span[] }
   | { kind: 'paragraph'; spans: Span[] }
-  | { kind: 'list'; ordered: boolean; items: Item[] }
+  | { kind: 'list'; items: Item[] }
   | { kind: 'table'; heads: Span[][]; rows: Span[][][] }
   | { kind: 'code'; text: string };
 
@@ -68,10 +68,10 @@ function list(lines: string[], from: number, out: Block[]): number {
   for (; end < lines.length; end++) {
     const m = item.exec(lines[end]!);
     if (!m) break;
-    const done = m[3] === undefined ? null : m[3] !== ' ';
-    items.push({ depth: Math.min(3, Math.floor(m[1]!.length / 2)), done, spans: spans(m[4]!) });
+    const mark = m[3] !== undefined ? (m[3] === ' ' ? '☐' : '☑') : m[2] !== undefined ? `${m[2]}.` : '•';
+    items.push({ depth: Math.min(3, Math.floor(m[1]!.length / 2)), mark, spans: spans(m[4]!) });
   }
-  out.push({ kind: 'list', ordered: item.exec(lines[from]!)![2] !== undefined, items });
+  out.push({ kind: 'list', items });
   return end;
 }
 

@@ -148,6 +148,8 @@ export interface ClockReport {
   total: ClockGroup;
   groups: ClockGroup[] | null;
   drills: ClockGroup;
+  /** Older incidents are no longer in memory and not counted; null when all of the span is. */
+  complete_from?: Time;
 }
 export interface Incident {
   id: string;
