@@ -152,18 +152,18 @@ func (s *Service) notify(ctx context.Context, expr string, alerts ...*rules.Aler
 	}
 	out := make([]ops.Alert, len(alerts))
 	for i, a := range alerts {
-		out[i] = s.convert(expr, a)
+		out[i] = convert(s.url, expr, a)
 	}
 	s.options.Notify(ctx, out)
 }
 
 // convert makes our noun of Prometheus'. StartsAt is when the condition began to hold, not when it had held for long
 // enough: that is nearer to the onset, and stays the same over a restart.
-func (s *Service) convert(expr string, a *rules.Alert) ops.Alert {
+func convert(external *url.URL, expr string, a *rules.Alert) ops.Alert {
 	out := ops.Alert{
 		Status: ops.Firing, Labels: a.Labels.Map(), Annotations: a.Annotations.Map(), Source: "rules",
 		StartsAt: ops.At(a.ActiveAt.UTC()), EndsAt: ops.At(a.ValidUntil.UTC()), UpdatedAt: ops.At(a.LastSentAt.UTC()),
-		GeneratorURL: s.url.String() + "/prometheus/api/v1/query?query=" + url.QueryEscape(expr),
+		GeneratorURL: external.String() + "/prometheus/api/v1/query?query=" + url.QueryEscape(expr),
 	}
 	if !a.ResolvedAt.IsZero() {
 		out.Status, out.EndsAt = ops.Resolved, ops.At(a.ResolvedAt.UTC())

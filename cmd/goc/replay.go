@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"goc/alertrules"
 	"goc/changes/bake"
 	"goc/incidents"
 	"goc/incidents/engine"
@@ -19,24 +20,34 @@ import (
 )
 
 type replayCmd struct {
-	Files  []string `arg:"" help:"Recorded histories: JSON lines, or gzip of them, in time order."`
-	Config string   `help:"A configuration whose catalog and settings apply." placeholder:"goc.yaml"`
+	Files   []string `arg:"" help:"Recorded histories: JSON lines, or gzip of them, in time order."`
+	Config  string   `help:"A configuration whose settings apply, and its catalog where it has one; what comes out differently is told at the end." placeholder:"goc.yaml"`
+	Against string   `help:"The configuration to compare with. Default: what the recording says, else the defaults." placeholder:"old.yaml"`
+	Rules   []string `help:"Rule files to evaluate over the recorded indicators, in place of the recorded alerts of rules; config: those of --config." placeholder:"FILE"`
+	Diff    bool     `help:"Only what comes out differently."`
 }
 
 // Run replays each file by itself through the same deciders as the live service.
 func (k *replayCmd) Run(ctx context.Context, c *client, s streams) error {
-	setup, err := k.setup()
+	is, err := k.setup()
 	if err != nil {
 		return exit(exitUsage, err)
 	}
 	c.shown = true // its answer is lines of JSON, not one document
 	out := bufio.NewWriter(s.out)
 	for _, file := range k.Files {
-		r := newReplay(setup, writeRows(out, c.JSON))
-		if err := r.file(ctx, file); err != nil {
-			return errors.Join(exit(exitUsage, fmt.Errorf("%s: %w", file, err)), out.Flush())
+		if k.Config != "" || k.Against != "" || len(k.Rules) > 0 || k.Diff {
+			err = k.backtest(ctx, file, c, s, writeRows(out, c.JSON))
+		} else {
+			r := newReplay(is, writeRows(out, c.JSON))
+			if err = r.file(ctx, file); err != nil {
+				err = exit(exitUsage, fmt.Errorf("%s: %w", file, err))
+			}
+			tellPlayed(s.err, file, r)
 		}
-		tellPlayed(s.err, file, r)
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
 	}
 	return out.Flush()
 }
@@ -46,6 +57,7 @@ type setup struct {
 	settings *engine.Config
 	catalog  *ops.Catalog
 	bake     time.Duration
+	rules    ruleSetup
 }
 
 func (k *replayCmd) setup() (setup, error) {
@@ -62,7 +74,7 @@ func setupOf(file string) (setup, error) {
 		return setup{}, err
 	}
 	settings := incidents.EngineConfig(cfg.Incidents)
-	out := setup{settings: &settings, bake: time.Duration(cfg.Gate.Bake)}
+	out := setup{settings: &settings, bake: time.Duration(cfg.Gate.Bake), rules: ruleSetupOf(cfg)}
 	if cat := &cfg.Catalog.Catalog; len(cat.Services)+len(cat.Stores) > 0 {
 		out.catalog = cat
 	}
@@ -75,6 +87,11 @@ type replay struct {
 	bakes  *bake.Replay
 	torn   bool // the file was cut off
 	emit   func(row any) error
+	course *course // notes what comes out; nil does not
+
+	rules   *alertrules.Backtest // in place of the recorded alerts of rules; nil leaves them
+	dropped int                  // recorded alerts that gave way
+	err     error                // of what cannot answer with one
 }
 
 func newReplay(s setup, emit func(any) error) *replay {
@@ -84,7 +101,7 @@ func newReplay(s setup, emit func(any) error) *replay {
 		_ = cat.Index() // an empty catalog has no doubles
 	}
 	r := &replay{bakes: bake.NewReplay(cat, s.bake), emit: emit}
-	r.player = history.NewPlayer(history.PlayerOptions{Settings: s.settings, Catalog: s.catalog, Began: r.began, Moved: r.verdicts, Input: r.observe, Out: r.rows})
+	r.player = history.NewPlayer(history.PlayerOptions{Settings: s.settings, Catalog: s.catalog, Drop: r.replaced, Began: r.began, Moved: r.moved, Input: r.observe, Out: r.rows})
 	return r
 }
 
@@ -107,7 +124,7 @@ func (r *replay) file(ctx context.Context, path string) error {
 		return r.player.Line(l)
 	})
 	if err == nil {
-		err = r.player.Flush()
+		err = errors.Join(r.player.Flush(), r.err)
 	}
 	if err != nil {
 		return err
@@ -134,6 +151,9 @@ func (r *replay) observe(now time.Time, in engine.Input, recorded bool) {
 	switch in := in.(type) {
 	case engine.Samples:
 		r.bakes.Observe(in.Samples)
+		if r.rules != nil && r.err == nil {
+			r.err = r.rules.Append(in.Samples)
+		}
 	case engine.Change:
 		if recorded {
 			r.bakes.Recorded(in.Change)
@@ -145,7 +165,15 @@ func (r *replay) observe(now time.Time, in engine.Input, recorded bool) {
 	}
 }
 
+// moved does what is due at now before its step.
+func (r *replay) moved(now time.Time) error {
+	return errors.Join(r.verdicts(now), r.evaluate(now))
+}
+
 func (r *replay) rows(out engine.Outputs) error {
+	if r.course != nil {
+		r.course.take(out)
+	}
 	for _, row := range out.Rows() {
 		if err := r.emit(row); err != nil {
 			return err
@@ -189,6 +217,12 @@ func writeRows(w io.Writer, asJSON bool) func(any) error {
 			_, err = fmt.Fprintf(w, "%s  %-7s %s %s: %s\n", v.At, v.Incident, v.Severity, v.State, v.Text)
 		case engine.Ranked:
 			_, err = fmt.Fprintf(w, "%s  %-7s suspects:%s, no change %.0f%%\n", v.At, v.Incident, suspectWords(v.Suspects), v.NoChange*100)
+		case difference:
+			_, err = fmt.Fprintln(w, v.Text)
+		case heading:
+			_, err = fmt.Fprintln(w, v)
+		case summary:
+			err = v.write(w)
 		case verdictRow:
 			_, err = fmt.Fprintf(w, "%s  %-7s stage %d is %s%s\n", v.At, v.ChangeID, v.Stage, v.Verdict, firstReason(v.Reasons))
 		}
