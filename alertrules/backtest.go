@@ -149,8 +149,13 @@ func (b *Backtest) Append(samples []ops.Sample) error {
 func indicatorLabels(s ops.Sample) labels.Labels {
 	lb := labels.NewScratchBuilder(7)
 	for _, l := range [...]labels.Label{
-		{Name: "__name__", Value: indicatorMetric}, {Name: "caller", Value: s.Caller}, {Name: "caller_unit", Value: s.CallerUnit},
-		{Name: "indicator", Value: s.Indicator}, {Name: "service", Value: s.Service}, {Name: "store", Value: s.Store}, {Name: "unit", Value: s.Unit},
+		{Name: "__name__", Value: indicatorMetric},
+		{Name: "caller", Value: s.Caller},
+		{Name: "caller_unit", Value: s.CallerUnit},
+		{Name: "indicator", Value: s.Indicator},
+		{Name: "service", Value: s.Service},
+		{Name: "store", Value: s.Store},
+		{Name: "unit", Value: s.Unit},
 	} {
 		if l.Value != "" {
 			lb.Add(l.Name, l.Value)
