@@ -66,7 +66,10 @@ func (c Config) Validate() error {
 		if r.Share < 0 || r.Share > 1 {
 			errs = append(errs, ops.Errorf(ops.Invalid, "a share must be between 0 and 1").At(at+".share"))
 		}
-		if r.Stores < 0 || r.Devices < 0 || r.Voice < 0 {
+		if r.Lost < 0 || r.Lost > 1 {
+			errs = append(errs, ops.Errorf(ops.Invalid, "a share must be between 0 and 1").At(at+".orders_share"))
+		}
+		if r.Stores < 0 || r.Devices < 0 || r.Voice < 0 || r.Orders < 0 {
 			errs = append(errs, ops.Errorf(ops.Invalid, "a number must not be negative").At(at))
 		}
 	}

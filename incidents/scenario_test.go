@@ -202,7 +202,7 @@ func (s *scenario) catalog(words, lines []string) {
 		case "service":
 			sv := ops.Service{Name: w[1], Tier: a["tier"], Core: slices.Contains(w, "core"), Owner: a["owner"], Calls: list(a["calls"])}
 			if slices.Contains(w, "orders") { // it measures how many orders come in
-				sv.Indicators = []ops.Indicator{{Name: "orders_per_min", Good: ops.GoodHigher}}
+				sv.Indicators = []ops.Indicator{{Name: "orders_per_min", Expr: "orders", Good: ops.GoodHigher}}
 			}
 			cat.Services = append(cat.Services, sv)
 		case "store":

@@ -32,6 +32,10 @@ type incident struct {
 	toldP     float64             // probability of the first suspect when it was last told
 	lookedAt  time.Time           // when it was last looked for signs
 	shownAt   time.Time           // when its signs were last shown
+	judgedAt  time.Time           // when its severity was last judged
+	ordersAt  time.Time           // when its orders were last measured
+	missing   missing             // as of then
+	usual     *usual              // orders before the onset
 	toldAt    time.Time           // when it was last told how they stand
 }
 
@@ -40,10 +44,17 @@ type Extra struct {
 	BaseTitle  string            `json:"base_title,omitempty"` // the title without what is counted
 	Root       string            `json:"root,omitempty"`       // fingerprint of the alert that explains the others
 	RootLabels map[string]string `json:"root_labels,omitempty"`
-	JoinedAt   ops.Time          `json:"joined_at"`          // when it last took an alert in
-	QuietSince ops.Time          `json:"quiet_since"`        // when its last alert was resolved; zero while one fires
-	LowerSince ops.Time          `json:"lower_since"`        // since when a lower severity would do
-	OnsetBy    ops.Duration      `json:"onset_by,omitempty"` // how exactly the onset is known
+	JoinedAt   ops.Time          `json:"joined_at"`             // when it last took an alert in
+	QuietSince ops.Time          `json:"quiet_since"`           // when its last alert was resolved; zero while one fires
+	LowerSince ops.Time          `json:"lower_since"`           // since when a lower severity would do
+	LowerTo    ops.Severity      `json:"lower_to,omitempty"`    // the worst of those lower ones meanwhile
+	LowerWhy   string            `json:"lower_why,omitempty"`   // and its evidence
+	Lowered    bool              `json:"lowered,omitempty"`     // it was lowered once
+	Flaps      int               `json:"flaps,omitempty"`       // how often it was raised again after that
+	Level      ops.Severity      `json:"level,omitempty"`       // the severity by its impact, whatever people set
+	Worst      worst             `json:"worst"`                 // by its impact, so far
+	OrdersText string            `json:"orders_text,omitempty"` // the greatest loss of orders in a sentence
+	OnsetBy    ops.Duration      `json:"onset_by,omitempty"`    // how exactly the onset is known
 	DetectBy   string            `json:"detect_by,omitempty"`
 	LocateBy   string            `json:"locate_by,omitempty"`
 	RecoverBy  string            `json:"recover_by,omitempty"`

@@ -62,7 +62,7 @@ func (e *Engine) remains(inc *incident, gone []*alert, now time.Time) {
 	if inc.firing == 0 && inc.QuietSince.IsZero() {
 		inc.QuietSince = ops.At(now)
 	}
-	inc.Impact = ops.Impact{} // it was that of the others as well
+	inc.Impact, inc.OrdersText, inc.usual = ops.Impact{}, "", nil // it was that of the others as well
 	inc.retitle()
 	e.post(inc)
 }

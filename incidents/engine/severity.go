@@ -8,34 +8,37 @@ import (
 	"strings"
 	"time"
 
-	"goc/incidents/series"
 	"goc/ops"
 )
 
 // SeverityRule gives an incident a severity when every condition that it states holds. A condition that is zero is not stated.
 type SeverityRule struct {
 	Severity   ops.Severity `yaml:"severity"`
-	Tiers      []string     `yaml:"tiers,omitempty"`      // a service of one of these tiers is failing
-	Core       bool         `yaml:"core,omitempty"`       // a core service is failing
-	Everywhere bool         `yaml:"everywhere,omitempty"` // no alert says that only some stores are affected
-	Services   bool         `yaml:"services,omitempty"`   // some service is failing
-	Places     bool         `yaml:"places,omitempty"`     // whole stores, cities or networks are in trouble
-	Stores     int          `yaml:"stores,omitempty"`     // at least so many stores are affected
-	Share      float64      `yaml:"share,omitempty"`      // at least this share of all stores, 0 to 1
-	Devices    int          `yaml:"devices,omitempty"`    // at least so many devices
-	Voice      int          `yaml:"voice,omitempty"`      // at least so many complaints above normal
-	Labels     []string     `yaml:"labels,omitempty"`     // the worst label severity of its alerts is one of these
+	Tiers      []string     `yaml:"tiers,omitempty"`        // a service of one of these tiers is failing
+	Core       bool         `yaml:"core,omitempty"`         // a core service is failing
+	Everywhere bool         `yaml:"everywhere,omitempty"`   // no alert says that only some stores are affected
+	Services   bool         `yaml:"services,omitempty"`     // some service is failing
+	Places     bool         `yaml:"places,omitempty"`       // whole stores, cities or networks are in trouble
+	Stores     int          `yaml:"stores,omitempty"`       // at least so many stores are affected
+	Share      float64      `yaml:"share,omitempty"`        // at least this share of all stores, 0 to 1
+	Devices    int          `yaml:"devices,omitempty"`      // at least so many devices
+	Voice      int          `yaml:"voice,omitempty"`        // at least so many complaints above normal
+	Orders     float64      `yaml:"orders,omitempty"`       // at least so many orders a minute are missing
+	Lost       float64      `yaml:"orders_share,omitempty"` // at least this share of all orders of the chain is missing, 0 to 1
+	Labels     []string     `yaml:"labels,omitempty"`       // the worst label severity of its alerts is one of these
 }
 
 // DefaultSeverity is the table used when none is configured.
 func DefaultSeverity() []SeverityRule {
 	return []SeverityRule{
 		{Severity: ops.P4, Labels: []string{"info", "none"}},
+		{Severity: ops.P1, Lost: 0.2, Orders: 20},
 		{Severity: ops.P1, Places: true, Stores: 20},
 		{Severity: ops.P1, Places: true, Share: 0.3, Stores: 3},
 		{Severity: ops.P1, Core: true, Stores: 20},
 		{Severity: ops.P1, Core: true, Share: 0.3, Stores: 3},
 		{Severity: ops.P1, Core: true, Tiers: []string{"T0"}, Everywhere: true, Labels: []string{"critical", "page"}},
+		{Severity: ops.P2, Lost: 0.03, Orders: 5},
 		{Severity: ops.P2, Core: true},
 		{Severity: ops.P2, Tiers: []string{"T0", "T1"}},
 		{Severity: ops.P2, Stores: 2},
@@ -56,14 +59,15 @@ type facts struct {
 	label           string
 	everywhere      bool
 	places          bool
+	missing         missing // orders
 }
 
 // labelOrder is how bad the usual values of the label severity are.
 var labelOrder = []string{"none", "info", "warning", "error", "critical", "page"}
 
 // factsOf measures the impact of inc.
-func (e *Engine) factsOf(inc *incident) facts {
-	f := facts{stores: len(inc.Scope.Store), chain: len(e.catalog.Stores), everywhere: len(inc.Scope.Store)+len(inc.Scope.City)+len(inc.Scope.Region) == 0}
+func (e *Engine) factsOf(inc *incident, now time.Time) facts {
+	f := facts{stores: inc.storesNow(), missing: e.ordersMissing(inc, now), chain: len(e.catalog.Stores), everywhere: len(inc.Scope.Store)+len(inc.Scope.City)+len(inc.Scope.Region) == 0}
 	if inc.rootSight.class() == aboutPlace && inc.rootSight.store == "" && len(e.catalog.Stores) > 0 {
 		f.stores = max(f.stores, e.storesUnder(inc.rootSight))
 	}
@@ -79,6 +83,9 @@ func (e *Engine) factsOf(inc *incident) facts {
 		f.services = append(f.services, s)
 	}
 	for _, a := range inc.members {
+		if inc.firing > 0 && a.Status != ops.Firing {
+			continue // what is over no longer counts; when all is, the last says how bad it was
+		}
 		if l := a.Labels["severity"]; slices.Index(labelOrder, l) > slices.Index(labelOrder, f.label) {
 			f.label = l
 		}
@@ -107,79 +114,109 @@ func (e *Engine) storesUnder(s sight) int {
 	return n
 }
 
-// judgeSeverity measures the impact and sets the severity by it: raised at once, lowered only when a lower one has held
-// for a while. What a person set stays.
+// storesNow counts the stores in which an alert still fires; all that the incident names when none does, or when a person
+// named them.
+func (inc *incident) storesNow() int {
+	if inc.firing == 0 || inc.Declared {
+		return len(inc.Scope.Store)
+	}
+	seen, n := make([]bool, len(inc.Scope.Store)), 0
+	for _, a := range inc.members {
+		if a.Status != ops.Firing || a.sight.store == "" {
+			continue
+		}
+		if i, ok := slices.BinarySearch(inc.Scope.Store, a.sight.store); ok && !seen[i] {
+			seen[i] = true
+			n++
+		}
+	}
+	return n
+}
+
+// judgeEvery bounds how often time alone has the severity judged.
+const judgeEvery = 5 * time.Second
+
+// judgeSeverity measures the impact and moves the program's level by it: up at once, down only when a lower one has held
+// for a while, longer each time that it had to be raised again. When all is quiet it stays: it says how bad it was. What
+// a person set stands; then a change of the program's own level is only told.
 func (e *Engine) judgeSeverity(inc *incident, now time.Time, first bool) {
-	f := e.factsOf(inc)
-	e.setImpact(inc, f, now)
+	inc.judgedAt = now
+	f := e.factsOf(inc, now)
+	e.setImpact(inc, f)
 	want, evidence := e.severityOf(f)
+	if inc.Level == "" { // of a record that was written without it
+		inc.Level = inc.Severity
+	}
+	if first {
+		inc.Level = want
+		if inc.SeverityBy == "" {
+			inc.Severity, inc.SeverityEvidence = want, evidence
+		}
+	}
+	if w := inc.Worst; w.Severity == "" || want < w.Severity || want == w.Severity && f.missing.lost > w.Lost {
+		inc.Worst = worst{want, evidence, ops.At(now), f.missing.lost}
+	}
 	switch {
-	case inc.SeverityBy != "":
-	case first:
-		inc.Severity, inc.SeverityEvidence = want, evidence
-	case want == inc.Severity:
-		inc.SeverityEvidence, inc.LowerSince = evidence, ops.Time{}
-	case want < inc.Severity: // P1 sorts before P2
-		e.changeSeverity(inc, want, evidence, "raised", now)
+	case want == inc.Level:
+		inc.LowerSince = ops.Time{}
+		if inc.SeverityBy == "" {
+			inc.SeverityEvidence = evidence
+		}
+	case want < inc.Level: // P1 sorts before P2
+		if inc.Lowered {
+			inc.Flaps++
+		}
+		e.setLevel(inc, want, evidence, "raised", now)
+	case !inc.RecoveredAt.IsZero() || !inc.QuietSince.IsZero():
+		inc.LowerSince = ops.Time{}
 	case inc.LowerSince.IsZero():
-		inc.LowerSince = ops.At(now)
-	case now.Sub(inc.LowerSince.Time) >= e.cfg.LowerAfter:
-		e.changeSeverity(inc, want, evidence, "lowered", now)
+		inc.LowerSince, inc.LowerTo, inc.LowerWhy = ops.At(now), want, evidence
+	default:
+		if want <= inc.LowerTo {
+			inc.LowerTo, inc.LowerWhy = want, evidence
+		}
+		if now.Sub(inc.LowerSince.Time) >= e.cfg.LowerAfter*time.Duration(min(4, 1+inc.Flaps)) {
+			inc.Lowered = true
+			e.setLevel(inc, inc.LowerTo, inc.LowerWhy, "lowered", now)
+		}
 	}
 }
 
+// setLevel moves the program's level, which is the incident's severity unless a person set that.
+func (e *Engine) setLevel(inc *incident, to ops.Severity, evidence, how string, now time.Time) {
+	from := inc.Level
+	inc.Level, inc.LowerSince = to, ops.Time{}
+	if how == "lowered" && inc.Worst.Severity < to {
+		evidence += fmt.Sprintf("; at its worst, %s: %s", clockText(inc.Worst.At), inc.Worst.Evidence)
+	}
+	data := map[string]any{"from": from, "to": to, "evidence": evidence, "how": how}
+	if inc.SeverityBy == "" {
+		inc.Severity, inc.SeverityEvidence = to, evidence
+		e.event(inc, now, "severity_changed", "system", "", fmt.Sprintf("%s from %s to %s: %s", how, from, to, evidence), data)
+		return
+	}
+	if to == inc.Severity {
+		return
+	}
+	data["set"], data["by"] = inc.Severity, inc.SeverityBy
+	e.event(inc, now, "severity_suggested", "system", "", fmt.Sprintf("%s set %s; by its impact it would now be %s: %s", inc.SeverityBy, inc.Severity, to, evidence), data)
+}
+
 // setImpact keeps the greatest numbers: an impact that shrinks is told by the recovery.
-func (e *Engine) setImpact(inc *incident, f facts, now time.Time) {
+func (e *Engine) setImpact(inc *incident, f facts) {
 	before := inc.Impact
 	inc.Impact.Stores, inc.Impact.Devices = max(before.Stores, f.stores), max(before.Devices, f.devices)
 	inc.Impact.Voice = max(before.Voice, f.voice)
 	inc.Impact.Services = inc.Scope.Service
-	if lost := e.ordersLost(inc, now); lost < before.OrdersPerMin {
-		inc.Impact.OrdersPerMin = lost
-	}
+	inc.setOrders(f.missing)
+	f.stores, f.devices, f.voice = inc.Impact.Stores, inc.Impact.Devices, inc.Impact.Voice
 	inc.Impact.Evidence = f.sentence()
-	if inc.Impact.Evidence != before.Evidence || math.Abs(inc.Impact.OrdersPerMin-before.OrdersPerMin) > 1 {
+	if inc.OrdersText != "" {
+		inc.Impact.Evidence += ", " + inc.OrdersText
+	}
+	if math.Abs(inc.Impact.OrdersPerMin-before.OrdersPerMin) > 1 || inc.Impact.Stores != before.Stores || inc.Impact.Devices != before.Devices || inc.Impact.Voice != before.Voice || len(inc.Impact.Services) != len(before.Services) {
 		e.touch(inc)
 	}
-}
-
-// ordersIndicator is the indicator that says how many orders come in.
-const ordersIndicator = "orders_per_min"
-
-// ordersLost is how many orders a minute come in now against before the onset, in the incident's stores where it names
-// some; 0 when nothing measures it or none are lost.
-func (e *Engine) ordersLost(inc *incident, now time.Time) float64 {
-	if c := inc.rootSight.class(); !inc.RecoveredAt.IsZero() || c == aboutOther || c == aboutDevices && len(inc.Scope.Store) == 0 {
-		return 0
-	}
-	sum := 0.0
-	for _, name := range e.ordering {
-		for _, s := range e.samples.OfService(name) {
-			if s.Indicator != ordersIndicator || len(inc.Scope.Store) > 0 && !slices.Contains(inc.Scope.Store, s.Store) {
-				continue
-			}
-			before, okBefore := mean(s.Between(inc.OnsetAt.Add(-10*time.Minute), inc.OnsetAt.Add(-10*time.Second)))
-			after, okAfter := mean(s.Between(now.Add(-20*time.Second), now.Add(time.Second)))
-			if okBefore && okAfter {
-				sum += after - before
-			}
-		}
-	}
-	return min(0, math.Round(sum*10)/10)
-}
-
-func mean(points []series.Point) (float64, bool) {
-	sum := 0.0
-	for _, p := range points {
-		sum += p.Value
-	}
-	return sum / float64(max(1, len(points))), len(points) > 0
-}
-
-func (e *Engine) changeSeverity(inc *incident, want ops.Severity, evidence, how string, now time.Time) {
-	from := inc.Severity
-	inc.Severity, inc.SeverityEvidence, inc.LowerSince = want, evidence, ops.Time{}
-	e.event(inc, now, "severity_changed", "system", "", fmt.Sprintf("%s from %s to %s: %s", how, from, want, evidence), map[string]any{"from": from, "to": want, "evidence": evidence})
 }
 
 // severityOf is the severity of the first rule that holds, P4 when none does, with the evidence.
@@ -212,6 +249,8 @@ func (r SeverityRule) holds(f facts) (string, bool) {
 		check(r.Stores > 0, f.stores >= r.Stores, count(f.stores, "store is affected", "stores are affected")) &&
 		check(r.Share > 0, share >= r.Share, fmt.Sprintf("that is %.0f %% of the chain", 100*share)) &&
 		check(r.Devices > 0, f.devices >= r.Devices, count(f.devices, "device is affected", "devices are affected")) &&
+		check(r.Orders > 0 || r.Lost > 0, f.missing.lost > 0 && f.missing.lost >= r.Orders, f.missing.text()) &&
+		check(r.Lost > 0, f.missing.lost >= r.Lost*f.missing.chain, fmt.Sprintf("that is %.0f %% of the chain's", 100*f.missing.lost/max(1, f.missing.chain))) &&
 		check(r.Voice > 0, f.voice >= r.Voice, fmt.Sprintf("%d complaints above normal", f.voice)) &&
 		check(len(r.Labels) > 0, slices.Contains(r.Labels, f.label), "its alerts say "+f.label)
 	return strings.Join(why, ", "), ok

@@ -44,7 +44,7 @@ func (e *Engine) endLeases(now time.Time) {
 }
 
 func (e *Engine) sweepIncident(inc *incident, now time.Time) {
-	if now.Sub(inc.JoinedAt.Time) <= 30*time.Minute {
+	if inc.RecoveredAt.IsZero() && now.Sub(inc.judgedAt) >= judgeEvery {
 		e.judgeSeverity(inc, now, false)
 	}
 	e.sweepRecovery(inc, now)
