@@ -77,6 +77,10 @@ func (e *Engine) verify(inc *incident, now time.Time) {
 		}
 		e.tell(inc, "unknown while quiet", now, fmt.Sprintf("all alerts are resolved, which is not believed before samples return or %s have passed: %s", ops.Duration(e.cfg.BelieveUnknown), text))
 	case signOff:
+		if id := e.othersTrouble(inc); id != "" {
+			e.recovered(inc, at, now, "", quiet+"; what is off now belongs to "+id, text)
+			return
+		}
 		if now.Sub(inc.QuietSince.Time) >= e.cfg.BelieveOff {
 			e.recovered(inc, now, now, "", fmt.Sprintf("by the alerts alone, resolved for %s; what is still off is taken for its new level", ops.Since(now.Sub(inc.QuietSince.Time))), text)
 			return
@@ -127,14 +131,14 @@ func (inc *incident) contradiction() string {
 // that is held against it. What another incident explains is not.
 func (e *Engine) departedAgain(inc *incident, now time.Time) (string, bool) {
 	for _, s := range inc.Signs {
-		if s.State != signOff || e.explainedElsewhere(inc, s.Service) {
+		if s.State != signOff || e.explainedElsewhere(inc, s.Service) != nil {
 			continue
 		}
 		for _, w := range inc.Watched {
 			if w.Key.Indicator != s.Indicator || w.Key.Service != s.Service {
 				continue
 			}
-			if from, ok := w.again(); ok && from.After(inc.RecoveredAt.Time) && now.Sub(from) >= e.cfg.RecoverHold {
+			if from, ok := w.again(); ok && from.After(inc.RecoveredAt.Time) && now.Sub(from) >= e.cfg.RecoverHold && !e.general(w, inc.Scope.Store) {
 				return fmt.Sprintf("for %s now %s", ops.Since(now.Sub(from)), s.Text), true
 			}
 		}
@@ -142,15 +146,34 @@ func (e *Engine) departedAgain(inc *incident, now time.Time) (string, bool) {
 	return "", false
 }
 
-// explainedElsewhere says whether another incident that has not recovered fails in the same places and in the service
-// itself, or in one that it depends on.
-func (e *Engine) explainedElsewhere(inc *incident, service string) bool {
-	return slices.ContainsFunc(e.active, func(o *incident) bool {
-		if o == inc || !o.RecoveredAt.IsZero() {
-			return false
+// explainedElsewhere finds another incident that goes on and fails in the same places, in the service itself or in one that
+// it depends on; nil when there is none.
+func (e *Engine) explainedElsewhere(inc *incident, service string) *incident {
+	for _, o := range e.active {
+		if o == inc || !o.RecoveredAt.IsZero() || o.firing == 0 && !o.Declared {
+			continue
 		}
 		_, above := o.above[service]
 		meet := len(o.Scope.Store) == 0 || len(inc.Scope.Store) == 0 || slices.ContainsFunc(o.Scope.Store, func(s string) bool { return slices.Contains(inc.Scope.Store, s) })
-		return meet && (above || slices.Contains(o.Scope.Service, service) || o.rootSight.class() == aboutPlace)
-	})
+		if meet && (above || slices.Contains(o.Scope.Service, service) || o.rootSight.class() == aboutPlace) {
+			return o
+		}
+	}
+	return nil
+}
+
+// othersTrouble names the incident to which everything that is still off belongs, "" when some of it is the incident's own.
+func (e *Engine) othersTrouble(inc *incident) string {
+	id := ""
+	for _, s := range inc.Signs {
+		if s.State != signOff {
+			continue
+		}
+		o := e.explainedElsewhere(inc, s.Service)
+		if o == nil {
+			return ""
+		}
+		id = o.ID
+	}
+	return id
 }

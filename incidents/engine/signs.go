@@ -43,7 +43,7 @@ func (e *Engine) lookForSigns(inc *incident, now time.Time) {
 	inc.lookedAt = now
 	all := suspects.Departures(e.samples, inc.services(), inc.Scope.Store, now, e.Direction)
 	all = slices.DeleteFunc(all, func(d suspects.Departure) bool {
-		return d.Size < 1.5*suspects.OffCourse || d.At.Before(inc.OnsetAt.Add(-departBefore-time.Duration(inc.OnsetBy)))
+		return d.Size < 1.5*suspects.OffCourse || d.Size*d.Course.Noise < felt(d.Key.Indicator) || d.At.Before(inc.OnsetAt.Add(-departBefore-time.Duration(inc.OnsetBy)))
 	})
 	steady := func(d suspects.Departure) bool { return d.Course.Direction == ops.GoodSteady }
 	if slices.ContainsFunc(all, func(d suspects.Departure) bool { return !steady(d) }) {
@@ -112,12 +112,16 @@ func (e *Engine) showSigns(inc *incident, signs []ops.Sign, now time.Time) {
 func (e *Engine) signOf(g []*watch, now time.Time) ops.Sign {
 	s := ops.Sign{Indicator: g[0].Key.Indicator, Service: g[0].Key.Service}
 	var off, shown []*watch
-	silent, back, departed, seen := 0, time.Time{}, time.Time{}, time.Time{}
+	silent, gone, others, back, departed, seen := 0, 0, 0.0, time.Time{}, time.Time{}, time.Time{}
 	for _, w := range g {
 		seen = maxTime(seen, w.Seen.Time)
+		value, replaced := 0.0, false
+		if w.silent(now) {
+			value, replaced = e.replaced(w, now)
+		}
 		switch {
-		case w.silent(now) && e.replaced(w, now):
-			back = maxTime(back, w.Seen.Time)
+		case replaced:
+			gone, others, back = gone+1, others+value, maxTime(back, w.Seen.Time)
 		case w.silent(now):
 			silent++
 		case w.Back.IsZero():
@@ -144,16 +148,21 @@ func (e *Engine) signOf(g []*watch, now time.Time) ops.Sign {
 	}
 	s.Where = placeOf(shown)
 	s.Text = signText(s)
+	if gone == len(g) {
+		s.Value = others / float64(gone)
+		s.Text = fmt.Sprintf("%s of %s: %s is gone, the others are at %s, normal %s", s.Indicator, s.Service, s.Where, valueText(s.Indicator, s.Value), valueText(s.Indicator, s.Normal))
+	}
 	if s.State == signOff && !slices.ContainsFunc(off, func(w *watch) bool { return w.bad > 0 }) {
 		s.Text += ", too short a time to count as back"
 	}
 	return s
 }
 
-// replaced says whether a unit that fell silent is gone for good: others of the same service speak, and are well.
-func (e *Engine) replaced(w *watch, now time.Time) bool {
+// replaced says whether a unit that fell silent is gone for good: others of the same service speak, and are well. It
+// answers their mean.
+func (e *Engine) replaced(w *watch, now time.Time) (mean float64, ok bool) {
 	if w.Key.Unit == "" && w.Key.CallerUnit == "" {
-		return false
+		return 0, false
 	}
 	well, fresh := 0, 0
 	for _, s := range e.samples.OfService(w.Key.Service) {
@@ -161,12 +170,13 @@ func (e *Engine) replaced(w *watch, now time.Time) bool {
 			continue
 		}
 		if last := s.Last(); now.Sub(time.UnixMilli(last.At)) <= 3*time.Duration(w.Every)+5*time.Second {
+			mean += last.Value
 			if fresh++; w.Course.Off(last.Value) <= w.bound() {
 				well++
 			}
 		}
 	}
-	return fresh > 0 && 10*(fresh-well) <= fresh
+	return mean / float64(max(1, fresh)), fresh > 0 && 10*(fresh-well) <= fresh
 }
 
 // placeOf names the one place of the series, or counts them.

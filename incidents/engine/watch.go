@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"goc/incidents/series"
@@ -34,8 +36,24 @@ func newWatch(d suspects.Departure, s *series.Series) *watch {
 	return w
 }
 
-// bound is how far off course it may be and still count as back: within its noise, or nine tenths of the way.
-func (w *watch) bound() float64 { return max(suspects.OffCourse, w.Size/10) }
+// bound is how far off course it may be and still count as back: within its noise, or nine tenths of the way, or so
+// little that nobody feels it.
+func (w *watch) bound() float64 {
+	return max(suspects.OffCourse, w.Size/10, felt(w.Key.Indicator)/w.Course.Noise)
+}
+
+// felt is the difference in an indicator below which nobody would notice: a tenth of a second, one call in a hundred.
+func felt(indicator string) float64 {
+	switch {
+	case strings.HasSuffix(indicator, "_seconds"):
+		return 0.1
+	case strings.HasSuffix(indicator, "_ms"):
+		return 100
+	case strings.HasSuffix(indicator, "_ratio"):
+		return 0.01
+	}
+	return 0
+}
 
 // take reads new samples. It is back after three in a row on course, two where they are rare, since the first of them;
 // it is off again after two in a row off course.
@@ -73,6 +91,23 @@ func (w *watch) silent(now time.Time) bool {
 // again says whether it left its course anew after it had come back, by at least a quarter of what it was, and since when.
 func (w *watch) again() (time.Time, bool) {
 	return w.badFrom, w.was && w.bad >= 3 && w.Course.Off(w.Value) >= max(1.5*suspects.OffCourse, w.Size/4)
+}
+
+// general says whether most others of the kind, outside the stores, are as far off: then it is not the incident's own.
+func (e *Engine) general(w *watch, stores []string) bool {
+	if w.Key.Store == "" || len(stores) == 0 {
+		return false
+	}
+	off, all := 0, 0
+	for _, s := range e.samples.OfService(w.Key.Service) {
+		if _, in := slices.BinarySearch(stores, s.Store); in || s.Indicator != w.Key.Indicator || s.Caller != w.Key.Caller {
+			continue
+		}
+		if all++; w.Course.Off(s.Last().Value) > w.bound() {
+			off++
+		}
+	}
+	return all >= 3 && 2*off > all
 }
 
 // where is the place that the series speaks of.
