@@ -36,10 +36,18 @@ func newWatch(d suspects.Departure, s *series.Series) *watch {
 	return w
 }
 
-// bound is how far off course it may be and still count as back: within its noise, or nine tenths of the way, or so
-// little that nobody feels it.
+// bound is how far off course it may be and still count as back: within its noise, or nine tenths of the way (four fifths
+// for a duration, which varies more by itself), or so little that nobody feels it.
 func (w *watch) bound() float64 {
-	return max(suspects.OffCourse, w.Size/10, felt(w.Key.Indicator)/w.Course.Noise)
+	left := 0.1
+	if duration(w.Key.Indicator) {
+		left = 0.2
+	}
+	return max(suspects.OffCourse, w.Size*left, felt(w.Key.Indicator)/w.Course.Noise)
+}
+
+func duration(indicator string) bool {
+	return strings.HasSuffix(indicator, "_seconds") || strings.HasSuffix(indicator, "_ms")
 }
 
 // felt is the difference in an indicator below which nobody would notice: a tenth of a second, one call in a hundred.
