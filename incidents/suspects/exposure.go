@@ -1,6 +1,7 @@
 package suspects
 
 import (
+	"iter"
 	"time"
 
 	"goc/ops"
@@ -18,36 +19,50 @@ type exposure struct {
 }
 
 // exposureOf reads the stages that have started. The stores of a city or region come from the catalog.
-func exposureOf(ch *ops.Change, cat *ops.Catalog, now time.Time) exposure {
-	var x exposure
-	for _, st := range ch.Stages {
+func (x *Index) exposureOf(p *profile, now time.Time) exposure {
+	var e exposure
+	for i := range p.Stages {
+		st := &p.Stages[i]
 		if st.StartedAt.IsZero() {
 			continue
 		}
 		ready := readySince(st.StartedAt.Time, st.FinishedAt.Time, now)
-		for _, u := range append(st.Units, st.Scope.Unit...) {
-			x.treat(&x.units, u, ready)
+		for _, list := range [][]string{st.Units, st.Scope.Unit} {
+			for _, u := range list {
+				e.treat(&e.units, u, ready)
+			}
 		}
-		for _, s := range storesOf(st.Scope, cat) {
-			x.treat(&x.stores, s, ready)
+		for s := range x.storesOf(st.Scope) {
+			e.treat(&e.stores, s, ready)
 		}
 		for _, u := range st.Replaces {
-			if x.replaced == nil {
-				x.replaced = map[string]time.Time{}
+			if e.replaced == nil {
+				e.replaced = map[string]time.Time{}
 			}
-			x.replaced[u] = st.StartedAt.Time
+			e.replaced[u] = st.StartedAt.Time
 		}
 	}
-	if len(ch.Stages) == 0 && !ch.StartedAt.IsZero() {
-		ready := readySince(ch.StartedAt.Time, ch.FinishedAt.Time, now)
-		for _, s := range storesOf(ch.Scope, cat) {
-			x.treat(&x.stores, s, ready)
+	if len(p.Stages) == 0 && !p.StartedAt.IsZero() {
+		ready := readySince(p.StartedAt.Time, p.FinishedAt.Time, now)
+		for s := range x.storesOf(p.Scope) {
+			e.treat(&e.stores, s, ready)
 		}
-		for _, u := range ch.Scope.Unit {
-			x.treat(&x.units, u, ready)
+		for _, u := range p.Scope.Unit {
+			e.treat(&e.units, u, ready)
 		}
 	}
-	return x
+	return e
+}
+
+// treatedBy says whether anything that the change names has been treated by now, so that its samples count.
+func (p *profile) treatedBy(now time.Time) bool {
+	for i := range p.Stages {
+		st := &p.Stages[i]
+		if !st.StartedAt.IsZero() && len(st.Units)+len(st.Scope.Unit)+len(st.Scope.Store)+len(st.Scope.City)+len(st.Scope.Region) > 0 && !readySince(st.StartedAt.Time, st.FinishedAt.Time, now).IsZero() {
+			return true
+		}
+	}
+	return len(p.Stages) == 0 && !p.StartedAt.IsZero() && p.exposed.size()+len(p.Scope.Unit) > 0 && !readySince(p.StartedAt.Time, p.FinishedAt.Time, now).IsZero()
 }
 
 func readySince(started, finished, now time.Time) time.Time {
@@ -73,12 +88,23 @@ func (x *exposure) treat(in *map[string]time.Time, name string, ready time.Time)
 	}
 }
 
-// storesOf lists the stores of a scope, nil when it names no place.
-func storesOf(s ops.Scope, cat *ops.Catalog) []string {
-	if len(s.Store) > 0 || cat == nil || len(s.City)+len(s.Region) == 0 {
-		return s.Store
+// storesOf goes through the stores of a scope, none when it names no place.
+func (x *Index) storesOf(s ops.Scope) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, id := range s.Store {
+			if !yield(id) {
+				return
+			}
+		}
+		if len(s.Store) > 0 || x.atlas.cat == nil || len(s.City)+len(s.Region) == 0 {
+			return
+		}
+		for id := range x.atlas.stores(s).each {
+			if !yield(x.names[byStore].list[id]) {
+				return
+			}
+		}
 	}
-	return cat.StoresIn(s)
 }
 
 // share is which part of the stores that o treated x treated as well; 1 where the two do not go by stores.

@@ -2,6 +2,7 @@ package suspects
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"goc/ops"
@@ -39,6 +40,8 @@ type frame struct {
 	below    map[string]step
 	distance []away // by number of a service
 	kinds    []kindFrame
+	sampled  []bool // by number of a service: there are samples of it
+	stores   bool   // there are samples of the symptom's services, which may be by store
 }
 
 // away is how far a service is from the symptom.
@@ -92,11 +95,24 @@ func (x *Index) frame(k Case, w World) *frame {
 	for _, s := range f.below {
 		set(s, away{belowWeight(s.calls, w.Weights), int32(s.calls)})
 	}
+	f.lookAround(x)
 	f.kinds = make([]kindFrame, len(x.kinds.facts))
 	for i := range f.kinds {
 		f.kinds[i] = f.kindFrame(ops.ChangeKind(x.kinds.names.list[i]), x.kinds.facts[i])
 	}
 	return f
+}
+
+// lookAround notes of which services there are samples.
+func (f *frame) lookAround(x *Index) {
+	f.sampled = make([]bool, len(f.distance))
+	if f.w.Samples == nil || len(f.services) == 0 {
+		return
+	}
+	for i, name := range x.names[byService].list {
+		f.sampled[i] = len(f.w.Samples.OfService(name))+len(f.w.Samples.OfCaller(name)) > 0
+	}
+	f.stores = slices.ContainsFunc(f.services, func(s string) bool { return len(f.w.Samples.OfService(s)) > 0 })
 }
 
 func (f *frame) kindFrame(kind ops.ChangeKind, facts kindFacts) kindFrame {

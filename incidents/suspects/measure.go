@@ -2,7 +2,6 @@ package suspects
 
 import (
 	"fmt"
-	"slices"
 
 	"goc/ops"
 )
@@ -24,20 +23,17 @@ type measured struct {
 }
 
 // measurable says whether there may be samples that tell what the change treated from what it did not.
-func (b *batch) measurable(k Case, c *candidate) bool {
-	w := b.w
-	if w.Samples == nil || len(k.Services) == 0 || !c.treats() {
+func (b *batch) measurable(c *candidate) bool {
+	facts := b.x.facts[c.slot]
+	if facts.flags&flagTreats == 0 {
 		return false
 	}
-	if c.distance >= 0 && len(w.Samples.OfService(c.Service))+len(w.Samples.OfCaller(c.Service)) > 0 {
-		return true
-	}
-	return c.exposed.size() > 0 && slices.ContainsFunc(k.Services, func(s string) bool { return len(w.Samples.OfService(s)) > 0 })
+	return b.stores || c.distance >= 0 && b.sampled[facts.service-1]
 }
 
 // treats says whether the change named units or stores that it treated.
 func (p *profile) treats() bool {
-	if p.exposed.size() > 0 || len(p.Stages) == 0 && len(p.Scope.Unit) > 0 {
+	if p.named != nil || len(p.areas) > 0 || len(p.Stages) == 0 && len(p.Scope.Unit) > 0 {
 		return true
 	}
 	for i := range p.Stages {
@@ -50,7 +46,7 @@ func (p *profile) treats() bool {
 
 // measure takes the terms that come from samples.
 func (b *batch) measure(k Case, s *symptom, c *candidate) {
-	m := &measured{exposure: exposureOf(c.Change, b.w.Catalog, b.now)}
+	m := &measured{exposure: b.x.exposureOf(c.profile, b.now)}
 	c.measured = m
 	if m.exposure.first.IsZero() {
 		return
@@ -70,21 +66,26 @@ func (p *profile) misses(s *symptom) bool {
 
 // evidence is every term of a candidate with its sentence.
 func (b *batch) evidence(k Case, s *symptom, c *candidate) []ops.Evidence {
-	w := b.w.Weights
-	moved, stage, _ := lastBefore(c.Change, k.Onset.Add(Skew+k.OnsetBy))
-	list := []ops.Evidence{
-		priorTerm(c.Change, b.w),
-		conductTerm(c.Change, w),
+	w, ch, facts := b.w.Weights, c.Change, b.x.facts[c.slot]
+	list := append(make([]ops.Evidence, 0, 12),
+		b.once(said{term: "prior", kind: ch.Kind, a: riskOf(ch)}, func() ops.Evidence { return priorTerm(ch, b.w) }),
+		conductTerm(ch, w),
 		bakedTerm(c.bakedBy(b.onset), w),
-		undoneTerm(c.Change, k, w),
-		timeTerm(c.Change, k, moved, stage, w),
-	}
-	if c.Service != "" && len(k.Services) > 0 {
-		list = append(list, distanceTerm(k, c.Service, b.below, b.w))
+		undoneTerm(ch, k, w),
+		b.once(said{term: "time", frame: b.number, a: int(c.slot)}, func() ops.Evidence {
+			moved, stage, _ := lastBefore(ch, k.Onset.Add(Skew+k.OnsetBy))
+			return timeTerm(ch, k, moved, stage, w)
+		}))
+	if facts.service > 0 && s.class == ofService {
+		list = append(list, b.once(said{term: "distance", frame: b.number, a: int(facts.service)}, func() ops.Evidence { return distanceTerm(k, ch.Service, b.below, b.w) }))
 	} else {
 		list = append(list, b.x.placeTerm(c.profile, s, w))
 	}
-	list = append(list, fitTerm(k, c.Change, w), spatialTerm(b.x.spread(c.slot, s, b.w), w))
+	spread := b.x.spread(c.slot, s, b.w)
+	list = append(list, b.once(said{term: "fit", kind: ch.Kind, a: s.class}, func() ops.Evidence { return fitTerm(k, ch, w) }))
+	if spread.known {
+		list = append(list, b.once(said{term: "spatial", a: spread.hit, b: spread.affected, c: spread.reached}, func() ops.Evidence { return spatialTerm(spread, w) }))
+	}
 	list = append(list, b.measuredTerms(k, s, c)...)
 	out := list[:0]
 	for _, e := range list {
@@ -99,12 +100,12 @@ func (b *batch) evidence(k Case, s *symptom, c *candidate) []ops.Evidence {
 func (b *batch) measuredTerms(k Case, s *symptom, c *candidate) []ops.Evidence {
 	m := c.measured
 	if m == nil {
-		m = &measured{exposure: exposureOf(c.Change, b.w.Catalog, b.now)}
+		m = &measured{}
 	}
 	var out []ops.Evidence
 	if gap := m.gapTerm(); gap.Text != "" {
 		out = append(out, gap)
-	} else if b.w.Samples != nil && len(k.Services) > 0 && !m.exposure.first.IsZero() && !c.misses(s) {
+	} else if b.w.Samples != nil && len(k.Services) > 0 && c.treatedBy(b.now) && !c.misses(s) {
 		out = append(out, ops.Evidence{Term: "gap", Text: "no indicator tells the treated from the untreated, so that they cannot be compared", Args: map[string]any{"computed": false}})
 	}
 	out = append(out, m.sufferTerm(), m.silence.term())

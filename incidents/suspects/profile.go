@@ -64,6 +64,8 @@ const (
 const (
 	flagMoves  = 1 << iota // it moved more than once
 	flagJudged             // a bake went well or it was undone, so that its score depends on when
+	flagPlaced             // it touches a place or a kind of device
+	flagTreats             // it names units or stores, so that there may be samples of them
 )
 
 // nanos is t in Unix nanoseconds, bounded by what these can say.
@@ -134,6 +136,12 @@ func (x *Index) profileOf(ch *ops.Change) (profile, facts) {
 	}
 	if movesOf(ch) > 1 {
 		f.flags |= flagMoves
+	}
+	if p.places != ([placeAxes]*set{}) {
+		f.flags |= flagPlaced
+	}
+	if p.treats() {
+		f.flags |= flagTreats
 	}
 	f.reach = p.reach()
 	p.keys = x.keysOf(&p)

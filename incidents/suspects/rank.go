@@ -68,14 +68,14 @@ func Rank(k Case, changes []*ops.Change, w World, now time.Time) Ranking {
 	for _, ch := range sorted {
 		x.put(*ch)
 	}
-	b := x.begin(k, w, now)
+	b := x.begin(k, w, now, &table{})
 	b.all = true
 	return b.rank(k)
 }
 
 // Rank weighs the changes on record that can matter to the case, at most MaxCandidates.
 func (x *Index) Rank(k Case, w World, now time.Time) Ranking {
-	return x.begin(k, w, now).rank(k)
+	return x.begin(k, w, now, &table{}).rank(k)
 }
 
 // RankAll ranks many cases at once and answers in their order what Rank answers for each. Cases whose services and onset
@@ -90,10 +90,11 @@ func (x *Index) RankAll(cases []Case, w World, now time.Time) []Ranking {
 		return cmp.Or(cmp.Compare(keys[a][0], keys[b][0]), cmp.Compare(keys[a][1], keys[b][1]), cmp.Compare(a, b))
 	})
 	var b *batch
+	t := &table{said: map[said]ops.Evidence{}}
 	for n, i := range order {
 		switch {
 		case n == 0 || keys[order[n-1]][0] != keys[i][0]:
-			b = x.begin(cases[i], w, now)
+			b = x.begin(cases[i], w, now, t)
 		case keys[order[n-1]][1] == keys[i][1]:
 			out[i] = out[order[n-1]].clone()
 			continue
@@ -127,16 +128,48 @@ func (r Ranking) clone() Ranking {
 // batch is the ranking of cases that share a frame.
 type batch struct {
 	*frame
-	x   *Index
-	row *row
-	now time.Time
-	all bool // weigh every change there is
+	*table
+	number int // of the frame
+	x      *Index
+	row    *row
+	now    time.Time
+	all    bool // weigh every change there is
 }
 
-func (x *Index) begin(k Case, w World, now time.Time) *batch {
+// table is what one ranking after the other works on, so that it is allocated once.
+type table struct {
+	frames int
+	keep   best
+	cands  []candidate
+	said   map[said]ops.Evidence // nil where only one case is ranked
+}
+
+// said is what a sentence depends on: rankings of one batch share those that are the same.
+type said struct {
+	term    string
+	kind    ops.ChangeKind
+	frame   int // 0 for what does not depend on services and onset
+	a, b, c int
+}
+
+func (x *Index) begin(k Case, w World, now time.Time, t *table) *batch {
 	x.adopt(w.Catalog)
 	f := x.frame(k, w)
-	return &batch{frame: f, x: x, row: x.row(f), now: now}
+	t.frames++
+	return &batch{frame: f, table: t, number: t.frames, x: x, row: x.row(f), now: now}
+}
+
+// once says a sentence, or finds it where it was said before.
+func (t *table) once(key said, say func() ops.Evidence) ops.Evidence {
+	if t.said == nil {
+		return say()
+	}
+	e, ok := t.said[key]
+	if !ok {
+		e = say()
+		t.said[key] = e
+	}
+	return e
 }
 
 // rank ranks one case.
@@ -149,7 +182,8 @@ func (b *batch) rank(k Case) Ranking {
 			skip = append(skip, slot)
 		}
 	}
-	keep := b.x.best(MaxCandidates, skip)
+	keep := &b.keep
+	keep.begin(b.x, MaxCandidates, skip)
 	if b.all {
 		keep.limit = 0
 		b.x.scanAll(b.frame, &s, keep)
@@ -157,10 +191,11 @@ func (b *batch) rank(k Case) Ranking {
 		b.x.scan(b.frame, b.row, &s, keep)
 		b.insist(k.Confirmed, &s, keep)
 	}
-	cands := make([]candidate, len(keep.list))
-	for i, c := range keep.list {
-		cands[i] = b.candidate(k, &s, c)
+	cands := b.cands[:0]
+	for _, c := range keep.list {
+		cands = append(cands, b.candidate(k, &s, c))
 	}
+	b.cands = cands
 	explainAway(cands, b.w)
 	r := b.normalise(k, &s, cands)
 	return b.addRejected(k, &s, skip, r)
@@ -192,7 +227,7 @@ func (b *batch) candidate(k Case, s *symptom, c scored) candidate {
 	if service := b.x.facts[c.slot].service; service > 0 && s.class == ofService {
 		out.distance = int(b.distance[service-1].calls)
 	}
-	if b.measurable(k, &out) {
+	if b.measurable(&out) {
 		b.measure(k, s, &out)
 	}
 	out.evident = c.score
@@ -237,6 +272,9 @@ func first(cands []candidate, confirmed string) []*candidate {
 	out := make([]*candidate, 0, maxSuspects+1)
 	for i := range cands {
 		c := &cands[i]
+		if len(out) == maxSuspects && c.evident < out[maxSuspects-1].evident && c.ID != confirmed {
+			continue
+		}
 		if len(out) == maxSuspects && order(c, out[maxSuspects-1]) > 0 {
 			continue
 		}

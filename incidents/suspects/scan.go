@@ -34,7 +34,8 @@ type row struct {
 	at    []int64
 	base  []float64 // prior, conduct, bakes, undoing, time, distance and fit
 	reach []uint8
-	loose []entry // changes that name services only in their scope: a place decides
+	loose []scored // changes that name services only in their scope: a place decides
+	any   []scored // changes that could touch anything and are not of a related service
 }
 
 // row collects the changes of every service that the symptom's depend on, and of those that call them directly.
@@ -48,7 +49,7 @@ func (x *Index) row(f *frame) *row {
 		x.notes.rows[slot] = x.notes.row
 		facts := x.facts[slot]
 		if facts.service == 0 {
-			r.loose = append(r.loose, entry{at, slot})
+			r.loose = append(r.loose, scored{f.circumstance(x, slot, at), at, slot})
 			return
 		}
 		score := f.circumstance(x, slot, at)
@@ -61,6 +62,12 @@ func (x *Index) row(f *frame) *row {
 			x.moved(x.lists[key{byService, id}], f, take)
 		}
 	}
+	x.moved(x.lists[key{axis: byAny}], f, func(slot uint32, at int64) {
+		if x.notes.rows[slot] != x.notes.row {
+			x.notes.rows[slot] = x.notes.row
+			r.any = append(r.any, scored{f.circumstance(x, slot, at), at, slot})
+		}
+	})
 	return r
 }
 
@@ -145,8 +152,11 @@ func (x *Index) scan(f *frame, r *row, s *symptom, keep *best) {
 		}
 		keep.add(scored{score, r.at[i], slot})
 	}
-	for _, e := range r.loose {
-		keep.add(x.scored(f, s, e.slot, e.at))
+	for _, list := range [][]scored{r.loose, r.any} {
+		for _, c := range list {
+			c.score = x.place(f, s, c.slot, c.score)
+			keep.add(c)
+		}
 	}
 	keep.cut()
 }
@@ -185,21 +195,28 @@ func (x *Index) scanPlaces(f *frame, s *symptom, keep *best) {
 	for _, id := range s.cities {
 		x.moved(x.lists[key{byCity, id}], f, take)
 	}
-	x.moved(x.lists[key{axis: byAny}], f, take)
 }
 
 // scored sums up all circumstance of one change.
 func (x *Index) scored(f *frame, s *symptom, slot uint32, at int64) scored {
+	return scored{x.place(f, s, slot, f.circumstance(x, slot, at)), at, slot}
+}
+
+// place adds to the score of a change what its service, its kind and its places say.
+func (x *Index) place(f *frame, s *symptom, slot uint32, score float64) float64 {
 	facts := x.facts[slot]
-	score := f.circumstance(x, slot, at)
 	if facts.service > 0 && s.class == ofService {
 		score += f.distance[facts.service-1].weight
+	} else if facts.flags&flagPlaced == 0 {
+		score += unplaced
 	} else {
 		score += x.placeWeight(&x.slots[slot], s, f.w.Weights)
 	}
 	score += f.kinds[facts.kind].fit[s.class]
-	score += x.spread(slot, s, f.w).weight(f.w.Weights)
-	return scored{score, at, slot}
+	if facts.reach == reachEvery {
+		return score + s.every
+	}
+	return score + x.spread(slot, s, f.w).weight(f.w.Weights)
 }
 
 // scored is a change and what circumstance says of it.
@@ -218,8 +235,9 @@ type best struct {
 	floor float64 // a lower score cannot get in any more
 }
 
-func (x *Index) best(limit int, skip []uint32) *best {
-	return &best{x: x, limit: limit, skip: skip, floor: math.Inf(-1)}
+// begin empties the list for another case.
+func (b *best) begin(x *Index, limit int, skip []uint32) {
+	*b = best{x: x, limit: limit, skip: skip, list: b.list[:0], floor: math.Inf(-1)}
 }
 
 func (b *best) add(c scored) {

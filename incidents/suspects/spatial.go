@@ -57,9 +57,6 @@ func (p spread) weight(w Weights) float64 {
 
 // spatialTerm is the spatial weight with its numbers.
 func spatialTerm(p spread, w Weights) ops.Evidence {
-	if !p.known {
-		return ops.Evidence{}
-	}
 	return ops.Evidence{
 		Term: "spatial", Weight: p.weight(w),
 		Text: fmt.Sprintf("it reached %d of the %d affected %s and %d of the %d others", p.hit, p.affected, plural(p.affected, "store", "stores"), p.reached, p.others),
