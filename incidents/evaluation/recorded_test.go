@@ -3,6 +3,7 @@ package evaluation_test
 import (
 	"compress/gzip"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"goc/incidents/evaluation"
 	"goc/incidents/suspects"
 )
+
+var draws = flag.Uint64("draws", 1, "how often each variant of a recording is drawn")
 
 // recordings reads the recorded incidents: from GOC_REALWORLD, or shared/realworld beside the checkout.
 func recordings(t *testing.T) (steps map[string][]evaluation.Step, truth map[string]evaluation.Truth) {
@@ -62,7 +65,7 @@ func recorded(t *testing.T, v evaluation.Variant, weights ...suspects.Weights) (
 	t.Helper()
 	steps, truth := recordings(t)
 	for _, name := range slices.Sorted(maps.Keys(steps)) {
-		for seed := range uint64(3) {
+		for seed := range *draws {
 			s, want := v.Apply(steps[name], truth[name], seed)
 			o, ok := evaluation.Run(evaluation.Recorded(s, want), weights...)
 			if !ok {
