@@ -101,7 +101,7 @@ func newChain(seed uint64) *chain {
 }
 
 // maxSamples bounds the samples of a history.
-const maxSamples = 250_000
+const maxSamples = 120_000
 
 // drawServices makes 10 to 200 services in layers; callers lean towards few popular callees in some chains.
 func (c *chain) drawServices(d dice) {
@@ -173,7 +173,7 @@ func (c *chain) drawStores(d dice) {
 	for _, k := range []string{"pos", "scanner", "rider_terminal", "scale"} {
 		c.kinds = append(c.kinds, deviceKind{k, fmt.Sprintf("%d.%d", 1+d.IntN(7), d.IntN(9)), 2 + d.IntN(10)})
 	}
-	most := max(1, 700/n)
+	most := max(1, 500/n)
 	for i := range c.services {
 		if len(c.fronts) < most && (c.services[i].layer == 0 || d.chance(0.1)) {
 			c.fronts = append(c.fronts, i)
