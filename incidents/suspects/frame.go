@@ -32,16 +32,20 @@ func (x *Index) kind(k ops.ChangeKind) uint8 {
 // frame is what the ranking of one or many cases shares as long as the services that show the symptom and the onset are
 // the same: every number that no place has a say in, by kind and by service.
 type frame struct {
-	w        World
-	services []string
-	onset    int64
-	limit    int64 // the latest move that counts
-	onsetBy  time.Duration
-	below    map[string]step
-	distance []away // by number of a service
-	kinds    []kindFrame
-	sampled  []bool // by number of a service: there are samples of it
-	stores   bool   // there are samples of the symptom's services, which may be by store
+	w          World
+	services   []string
+	onset      int64
+	limit      int64 // the latest move that counts
+	onsetBy    time.Duration
+	below      map[string]step
+	distance   []away // by number of a service
+	kinds      []kindFrame
+	sampled    []bool                          // by number of a service: there are samples of it
+	stores     bool                            // there are samples of the symptom's services, which may be by store
+	moves      []move                          // by number of a service, as they are asked for
+	movesUntil int64                           // when what they go by ends
+	shifts     map[string]shift                // the same, by name
+	replaced   map[string]map[string]time.Time // units of services
 }
 
 // away is how far a service is from the symptom.
@@ -157,13 +161,11 @@ func (f *frame) circumstance(x *Index, slot uint32, at int64) float64 {
 	return score + timeWeight(float64(max(0, f.onset-at)), f.kinds[facts.kind].tau, f.w.Weights.Decay)
 }
 
-// timeWeight decays with the time between the change's last move and the onset; what is recent speaks for it, if only a little.
+// timeWeight falls with the logarithm of the time between the change's last move and the onset: how long a change takes to
+// do harm spreads over orders of magnitude, so that a minute against two says as much as an hour against two. What is
+// within an eighth of the kind's usual time speaks for it, if only a little.
 func timeWeight(before, tau, decay float64) float64 {
-	weight := -decay * min(4, before/tau)
-	if weight > -0.3*decay {
-		weight += 0.3 * decay
-	}
-	return weight
+	return decay * (0.5 - min(4.5, math.Log1p(before/(tau/8))))
 }
 
 // priorWeight is how often a change of a kind and risk is to blame, before anything is looked at.
@@ -176,11 +178,15 @@ func priorWeight(kind ops.ChangeKind, risk int, w World) float64 {
 		weight -= w.Weights.RiskHigh
 	}
 	if n := w.Priors[kind]; n.Confirmed+n.Rejected > 0 {
-		// a count of one each way stands for what is not known yet
-		weight += 0.5 * math.Log(float64(n.Confirmed+1)/float64(n.Rejected+1))
+		// a count of one each way stands for what is not known yet; no count outweighs what is measured
+		learned := 0.5 * math.Log(float64(n.Confirmed+1)/float64(n.Rejected+1))
+		weight += max(-maxLearned, min(maxLearned, learned))
 	}
 	return weight
 }
+
+// maxLearned bounds what people's judgements can add to a kind of change or take from it.
+const maxLearned = 1.0
 
 func conductWeight(conduct int, w Weights) float64 {
 	switch conduct {

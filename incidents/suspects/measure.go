@@ -2,6 +2,7 @@ package suspects
 
 import (
 	"fmt"
+	"time"
 
 	"goc/ops"
 )
@@ -17,7 +18,10 @@ type measured struct {
 	suffer   float64
 	suffered *comparison // whose untreated side got worse as well
 
-	silence   silence
+	silence              silence
+	own, partial, deeper float64
+	move                 *move
+
 	explained float64
 	by        *candidate // explains the gap
 }
@@ -55,7 +59,108 @@ func (b *batch) measure(k Case, s *symptom, c *candidate) {
 		m.gaps(k, c, b.w, b.now)
 	}
 	if c.distance >= 0 && len(m.exposure.units) > 0 {
-		m.silences(c.Service, b.w, b.now)
+		m.silences(k, c.Service, b.replacedIn(c.Service), b.w, b.now)
+	}
+}
+
+// shiftTerms takes the terms that go by how services moved at the onset, wherever the change went.
+func (b *batch) shiftTerms(k Case, c *candidate) {
+	facts := b.x.facts[c.slot]
+	if c.distance < 0 {
+		return
+	}
+	mv := b.moveOf(facts.service-1, c.Service, k)
+	if !mv.known {
+		return
+	}
+	m, w := c.measured, b.w.Weights
+	if m == nil {
+		m = &measured{}
+		c.measured = m
+	}
+	m.move = mv
+	if n := float64(mv.own.units); facts.reach == reachEvery && n >= 2 && mv.own.unwell > 0 {
+		m.partial = -w.Partial * max(0, 1-2*float64(mv.own.unwell)/n) * n / (n + 1)
+	}
+	if c.distance > 0 { // that the symptom's own service shows it is no news
+		m.own = w.Own*mv.own.worse - w.OwnCalm*mv.own.calm
+		if m.gap > 0 { // a few units that are worse do not show in all of them
+			m.own = max(0, m.own)
+		}
+	}
+	m.deeper = -w.Deeper * mv.below.worse * (1 - m.local)
+}
+
+// move is how a service and those that it calls moved at the onset.
+type move struct {
+	done, known bool
+	own, below  shift // below is that of the callee that got worse most surely
+}
+
+// moveOf is the move of a service, worked out once for all changes of it and all cases that end at the same time.
+func (b *batch) moveOf(number uint32, service string, k Case) *move {
+	if until := nanos(k.Until); b.moves == nil || b.movesUntil != until {
+		b.moves, b.movesUntil, b.shifts = make([]move, len(b.distance)), until, map[string]shift{}
+	}
+	mv := &b.moves[number]
+	if mv.done {
+		return mv
+	}
+	mv.done = true
+	mv.own, mv.known = b.shiftOf(service, k)
+	if b.w.Graph == nil {
+		return mv
+	}
+	for _, name := range b.w.Graph.Callees(service) {
+		if s, known := b.shiftOf(name, k); known && s.worse > mv.below.worse && name != service {
+			mv.below, mv.known = s, true
+		}
+	}
+	return mv
+}
+
+// shiftOf is the shift of a service, worked out once; false where nothing is measured.
+func (b *batch) shiftOf(service string, k Case) (shift, bool) {
+	if b.w.Samples == nil || len(b.w.Samples.OfService(service)) == 0 {
+		return shift{}, false
+	}
+	s, known := b.shifts[service]
+	if !known {
+		s = shiftOf(service, k, b.w, b.now)
+		b.shifts[service] = s
+	}
+	return s, true
+}
+
+// replacedIn is which units of a service changes replaced, and since when.
+func (b *batch) replacedIn(service string) map[string]time.Time {
+	if out, known := b.replaced[service]; known {
+		return out
+	}
+	out := map[string]time.Time{}
+	if id, known := b.x.names[byService].find(service); known && b.x.lists[key{byService, id}] != nil {
+		for _, of := range b.x.lists[key{byService, id}].of {
+			for _, e := range of {
+				b.x.slots[e.slot].replaces(out)
+			}
+		}
+	}
+	if b.replaced == nil {
+		b.replaced = map[string]map[string]time.Time{}
+	}
+	b.replaced[service] = out
+	return out
+}
+
+// replaces adds the units that the change replaced.
+func (p *profile) replaces(out map[string]time.Time) {
+	for i := range p.Stages {
+		st := &p.Stages[i]
+		for _, u := range st.Replaces {
+			if old, known := out[u]; !st.StartedAt.IsZero() && (!known || st.StartedAt.Before(old)) {
+				out[u] = st.StartedAt.Time
+			}
+		}
 	}
 }
 
@@ -109,6 +214,9 @@ func (b *batch) measuredTerms(k Case, s *symptom, c *candidate) []ops.Evidence {
 		out = append(out, ops.Evidence{Term: "gap", Text: "no indicator tells the treated from the untreated, so that they cannot be compared", Args: map[string]any{"computed": false}})
 	}
 	out = append(out, m.sufferTerm(), m.silence.term())
+	if m.move != nil {
+		out = append(out, m.move.own.shiftTerm(m.own), m.move.own.partialTerm(m.partial), m.move.below.deeperTerm(c.Service, m.deeper))
+	}
 	if m.by != nil {
 		out = append(out, ops.Evidence{
 			Term: "explained", Weight: m.explained,

@@ -230,29 +230,33 @@ func (b *batch) candidate(k Case, s *symptom, c scored) candidate {
 	if b.measurable(&out) {
 		b.measure(k, s, &out)
 	}
+	b.shiftTerms(k, &out)
 	out.evident = c.score
 	if m := out.measured; m != nil {
 		out.evident += m.gap
 		out.evident += m.suffer
 		out.evident += m.silence.weight
+		out.evident += m.own + m.partial + m.deeper
 	}
 	return out
 }
 
 // normalise turns scores into probabilities, against "no change" with a score of zero, and shows the first ones.
 func (b *batch) normalise(k Case, s *symptom, cands []candidate) Ranking {
+	heat := cmp.Or(max(0, b.w.Weights.Temper), 1)
 	top := 0.0
 	for i := range cands {
 		top = max(top, cands[i].evident)
 	}
-	none := math.Exp(-top)
+	none := math.Exp(-top / heat)
 	sum := none
 	for i := range cands {
-		sum += math.Exp(cands[i].evident - top)
+		sum += math.Exp((cands[i].evident - top) / heat)
 	}
-	out := Ranking{NoChange: none / sum, Suspects: []ops.Suspect{}, Weighed: len(cands)}
+	known := 1 - max(0, min(1, b.w.Weights.Unknown))
+	out := Ranking{NoChange: 1 - known + known*none/sum, Suspects: []ops.Suspect{}, Weighed: len(cands)}
 	for i, c := range first(cands, k.Confirmed) {
-		sus := b.suspect(k, s, c, math.Exp(c.evident-top)/sum)
+		sus := b.suspect(k, s, c, known*math.Exp((c.evident-top)/heat)/sum)
 		if sus.Rank = i + 1; c.ID == k.Confirmed {
 			sus.Verdict = "confirmed"
 		}

@@ -20,14 +20,19 @@ type silence struct {
 
 // silences speak against a change whose units say nothing although they are ready and their peers report: a unit that
 // crashes at start makes no bad samples, it makes none.
-func (m *measured) silences(service string, w World, now time.Time) {
+func (m *measured) silences(k Case, service string, replaced map[string]time.Time, w World, now time.Time) {
 	last, interval := lastSeen(service, w.Samples, now)
+	for unit, at := range replaced {
+		if _, mine := m.exposure.replaced[unit]; !mine && !at.After(now) {
+			delete(last, unit) // another change took its place
+		}
+	}
 	peers, reporting, until := peersOf(m.exposure, last, interval, now)
 	end := now
 	if until.Before(now.Add(-2 * interval)) {
 		end = until // nobody can be compared with any more
 	}
-	missed, who, ready := missedReports(m.exposure, last, interval, end)
+	missed, who, ready := missedReports(m.exposure, replaced, last, interval, k.Onset.Add(-max(5*time.Minute, k.OnsetBy)-3*interval), end)
 	if missed <= 0 || reporting == 0 {
 		return
 	}
@@ -70,7 +75,7 @@ func peersOf(x exposure, last map[string]time.Time, interval time.Duration, now 
 
 // missedReports is how many reports the treated units have missed, on average over those that are ready, and the one
 // that has been silent for longest, since when.
-func missedReports(x exposure, last map[string]time.Time, interval time.Duration, now time.Time) (missed float64, who string, since time.Time) {
+func missedReports(x exposure, replaced, last map[string]time.Time, interval time.Duration, earliest, now time.Time) (missed float64, who string, since time.Time) {
 	ready := 0
 	names := make([]string, 0, len(x.units))
 	for u := range x.units {
@@ -79,8 +84,8 @@ func missedReports(x exposure, last map[string]time.Time, interval time.Duration
 	slices.Sort(names)
 	for _, u := range names {
 		from := x.units[u]
-		if from.IsZero() {
-			continue
+		if _, gone := replaced[u]; gone || from.IsZero() || maxTime(from, last[u]).Before(earliest) {
+			continue // another change took its place, it is not ready yet, or it went long before anything was wrong
 		}
 		ready++
 		due := 0.25 // a unit that never reported has missed a report sooner than one that did

@@ -23,6 +23,11 @@ func (s *sums) add(points []series.Point) {
 	}
 }
 
+// join adds what another has seen.
+func (s *sums) join(o sums) {
+	s.n, s.sum, s.sq = s.n+o.n, s.sum+o.sum, s.sq+o.sq
+}
+
 func (s sums) mean() float64 {
 	if s.n == 0 {
 		return 0

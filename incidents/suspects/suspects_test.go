@@ -204,3 +204,122 @@ func TestTheIndexFindsWhatTouchesAndNothingElse(t *testing.T) {
 		t.Errorf("the change by id is %+v", c)
 	}
 }
+
+// at writes a service's success for one caller on three units, before and after the onset.
+func at(w suspects.World, service, caller string, before, after float64) {
+	for i := range 3 {
+		put(w, ops.Sample{Indicator: "success_ratio", Service: service, Caller: caller, Unit: fmt.Sprint(service, "-", i)}, before, after)
+	}
+}
+
+func TestWhatTheServicesThemselvesSay(t *testing.T) {
+	for name, c := range map[string]struct {
+		pay, bank float64 // success after the onset; before it all is well
+		changed   [2]string
+		want      string
+	}{
+		"a change below that shows the trouble itself before one that does not": {pay: 0.8, bank: 0.8, changed: [2]string{"bank", "vault"}, want: "bank"},
+		"a change of the symptom's service where nothing below it is off":       {pay: 0.8, bank: 0.99, changed: [2]string{"pay", "bank"}, want: "pay"},
+		"a change further down where the trouble shows all the way":             {pay: 0.8, bank: 0.8, changed: [2]string{"bank", "pay"}, want: "bank"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world()
+			w.Graph = suspects.NewGraph([][2]string{{"shop", "pay"}, {"pay", "bank"}, {"pay", "vault"}})
+			at(w, "pay", "shop", 0.99, c.pay)
+			at(w, "bank", "pay", 0.99, c.bank)
+			at(w, "vault", "pay", 0.99, 0.99)
+			got := order(t, suspects.Case{Services: []string{"pay"}}, w, started(c.changed[0], ops.KindConfig, c.changed[0], time.Minute), started(c.changed[1], ops.KindConfig, c.changed[1], time.Minute))
+			if got[0] != c.want {
+				t.Errorf("first is %s, want %s", got[0], c.want)
+			}
+		})
+	}
+}
+
+// terms are the weights of the first suspect's evidence.
+func terms(r suspects.Ranking) map[string]float64 {
+	out := map[string]float64{}
+	for _, e := range append(r.Suspects[0].Reasons, r.Suspects[0].Against...) {
+		out[e.Term] = e.Weight
+	}
+	return out
+}
+
+func TestAChangeThatReachedAllUnitsDoesNotBreakOneOfThem(t *testing.T) {
+	w := world()
+	for i := range 5 {
+		after := 0.99
+		if i == 0 {
+			after = 0.3
+		}
+		put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Unit: fmt.Sprint("pay-", i)}, 0.99, after)
+	}
+	c := started("c", ops.KindConfig, "pay", time.Minute)
+	r := suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}}, []*ops.Change{&c}, w, onset.Add(time.Minute))
+	if got := terms(r)["partial"]; got >= 0 {
+		t.Errorf("one of five units is worse, and that weighs %v, want less than nothing", got)
+	}
+}
+
+func TestAUnitThatWasReplacedLongAgoIsNotSilent(t *testing.T) {
+	w := world()
+	for i := range 3 {
+		put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Unit: fmt.Sprint("pay-", i)}, 0.99, 0.9)
+	}
+	old, later := started("old", ops.KindRelease, "pay", 3*time.Minute), started("later", ops.KindRelease, "pay", 2*time.Minute)
+	old.Stages = []ops.Stage{{Units: []string{"pay-v2"}, StartedAt: old.StartedAt, FinishedAt: old.StartedAt}}
+	later.Stages = []ops.Stage{{Units: []string{"pay-0"}, Replaces: []string{"pay-v2"}, StartedAt: later.StartedAt, FinishedAt: later.StartedAt}}
+	for name, list := range map[string][]*ops.Change{"replaced": {&old, &later}, "not replaced": {&old}} {
+		r := suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}}, list, w, onset.Add(time.Minute))
+		silent := false
+		for _, s := range r.Suspects {
+			for _, e := range s.Reasons {
+				silent = silent || s.ChangeID == "old" && e.Term == "silence"
+			}
+		}
+		if want := name == "not replaced"; silent != want {
+			t.Errorf("%s: silence is held against it: %v, want %v", name, silent, want)
+		}
+	}
+}
+
+func TestProbabilitiesNeverSaturateAndShownWeightsMakeTheScore(t *testing.T) {
+	w := world()
+	for _, u := range []string{"pay-v1-1", "pay-v1-2"} {
+		put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Caller: "x", Unit: u}, 0.999, 0.999)
+	}
+	put(w, ops.Sample{Indicator: "success_ratio", Service: "pay", Caller: "x", Unit: "pay-v2"}, math.NaN(), 0)
+	bad, other := gray("bad", "pay"), started("other", ops.KindPrice, "search", 5*time.Hour)
+	r := suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}}, []*ops.Change{&bad, &other}, w, onset.Add(time.Minute))
+	if p := r.Suspects[0].Probability; p < 0.9 || p > 1-w.Weights.Unknown || r.Suspects[1].Probability <= 0 || r.NoChange < w.Weights.Unknown {
+		t.Errorf("shown are %v and %v, no change %v", p, r.Suspects[1].Probability, r.NoChange)
+	}
+	for _, s := range r.Suspects {
+		sum := 0.0
+		for _, e := range append(s.Reasons, s.Against...) {
+			sum += e.Weight
+		}
+		if math.Abs(sum-s.Score) > 0.01 {
+			t.Errorf("%s: the shown weights make %v, the score is %v", s.ChangeID, sum, s.Score)
+		}
+	}
+}
+
+func TestPeoplesJudgementsMoveThePriorWithinBounds(t *testing.T) {
+	c := started("c", ops.KindConfig, "pay", time.Minute)
+	score := func(n suspects.Count) float64 {
+		w := world()
+		w.Priors = suspects.Priors{ops.KindConfig: n}
+		return suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}}, []*ops.Change{&c}, w, onset).Suspects[0].Score
+	}
+	plain := score(suspects.Count{})
+	if few := score(suspects.Count{Confirmed: 3}); few <= plain {
+		t.Errorf("three confirmations make %v of %v", few, plain)
+	}
+	if few := score(suspects.Count{Rejected: 3}); few >= plain {
+		t.Errorf("three rejections make %v of %v", few, plain)
+	}
+	if d := score(suspects.Count{Confirmed: 1e6}) - plain; d > 1.001 {
+		t.Errorf("a million confirmations add %v, want no more than 1", d)
+	}
+}

@@ -15,7 +15,7 @@ type Weights struct {
 	SkippedBake   float64 // a stage began before the bake of the one before was over
 	Baked         float64 // per stage whose bake was healthy before the onset, at most two of them
 	Undone        float64 // it had been rolled back before the onset
-	Decay         float64 // per time constant of the kind between the change and the onset, at most four of them
+	Decay         float64 // times the logarithm of the time between the change and the onset, in eighths of the kind's usual time
 	AtService     float64 // it changes a service that shows the symptom
 	BelowService  float64 // it changes a service that the symptom's service calls; each further call costs PerCall
 	PerCall       float64
@@ -29,7 +29,13 @@ type Weights struct {
 	NoGap         float64 // treated ones were seen and are no worse
 	Suffer        float64 // the untreated got worse as well
 	Silence       float64 // a treated unit says nothing while its peers report
+	Own           float64 // below the symptom: its service got worse itself
+	OwnCalm       float64 // below the symptom: its service is as it was
+	Partial       float64 // it reached all units of its service, and few of them got worse
+	Deeper        float64 // a service that its own calls got worse as well
 	ExplainedAway float64 // share of a caller's gap that a suspicious change below it explains
+	Temper        float64 // scores are divided by it before they become probabilities: terms that share a cause are counted twice
+	Unknown       float64 // share of all probability that stays with what is not on record, whatever speaks against a change
 }
 
 // DefaultWeights are the weights in use. A measured gap outweighs everything that is only circumstance; silence is
@@ -38,7 +44,7 @@ func DefaultWeights() Weights {
 	return Weights{
 		Base: -2, RiskHigh: 0.5, Override: 0.8, SkippedBake: 0.5, Baked: 1, Undone: 4, Decay: 1,
 		AtService: 2, BelowService: 1.8, PerCall: 0.4, AboveService: -0.5, Unrelated: -3, SamePlace: 1.5, Fit: 1,
-		Spatial: 3, Gap: 6, GapLatency: 2.5, NoGap: 2.5, Suffer: 1.5, Silence: 4, ExplainedAway: 0.6,
+		Spatial: 3, Gap: 6, GapLatency: 2.5, NoGap: 2.5, Suffer: 1.5, Silence: 4, Own: 1, OwnCalm: 2.5, Partial: 1.5, Deeper: 1.5, ExplainedAway: 0.6, Temper: 1.25, Unknown: 0.04,
 	}
 }
 
@@ -68,17 +74,17 @@ func (f kindFacts) fit(class int) float64 {
 func factsOf(k ops.ChangeKind) kindFacts {
 	switch k {
 	case ops.KindRelease:
-		return kindFacts{10 * time.Minute, 6 * time.Hour, 0.3, -0.5, -1, 0.3}
+		return kindFacts{10 * time.Minute, 6 * time.Hour, 0.3, -0.5, -2, 0.3}
 	case ops.KindConfig:
-		return kindFacts{10 * time.Minute, 6 * time.Hour, 0.3, 0, 0, 0.3}
+		return kindFacts{10 * time.Minute, 6 * time.Hour, 0.3, 0, -0.5, 0.3}
 	case ops.KindFlag:
-		return kindFacts{5 * time.Minute, 3 * time.Hour, 0.3, -0.5, -1, 0.2}
+		return kindFacts{5 * time.Minute, 3 * time.Hour, 0.3, -0.5, -2, 0.2}
 	case ops.KindDatabase:
-		return kindFacts{20 * time.Minute, 12 * time.Hour, 0.4, -1, -1, 0.3}
+		return kindFacts{20 * time.Minute, 12 * time.Hour, 0.4, -1, -2, 0.3}
 	case ops.KindFirmware:
 		return kindFacts{30 * time.Minute, 24 * time.Hour, -0.7, 1, 0, 0.2}
 	case ops.KindPrice, ops.KindPromotion:
-		return kindFacts{20 * time.Minute, 12 * time.Hour, 0.2, -0.7, -1, 0}
+		return kindFacts{20 * time.Minute, 12 * time.Hour, 0.2, -1.5, -2.5, 0}
 	case ops.KindStoreOpening:
 		return kindFacts{time.Hour, 24 * time.Hour, 0, 0.3, 0.3, -0.2}
 	case ops.KindNetwork:
