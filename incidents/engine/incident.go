@@ -30,13 +30,11 @@ type incident struct {
 	reach     *reach              // of the first suspect, where it tells incidents apart
 	unsettled *unsettled          // what is still to be done for it in this step
 	toldP     float64             // probability of the first suspect when it was last told
-	lookedAt  time.Time           // when it was last looked for signs
-	shownAt   time.Time           // when its signs were last shown
 	judgedAt  time.Time           // when its severity was last judged
 	ordersAt  time.Time           // when its orders were last measured
-	missing   missing             // as of then
+	lookedAt  time.Time           // when it was last looked for signs
+	shownAt   time.Time           // when their values were last shown
 	usual     *usual              // orders before the onset
-	toldAt    time.Time           // when it was last told how they stand
 }
 
 // Extra is what the engine keeps of an incident beyond what people see; it is stored with it.
@@ -54,6 +52,8 @@ type Extra struct {
 	Level      ops.Severity      `json:"level,omitempty"`       // the severity by its impact, whatever people set
 	Worst      worst             `json:"worst"`                 // by its impact, so far
 	OrdersText string            `json:"orders_text,omitempty"` // the greatest loss of orders in a sentence
+	Missing    missing           `json:"missing"`               // orders, as last measured
+	ToldAt     ops.Time          `json:"told_at"`               // when it was last told how they stand
 	OnsetBy    ops.Duration      `json:"onset_by,omitempty"`    // how exactly the onset is known
 	DetectBy   string            `json:"detect_by,omitempty"`
 	LocateBy   string            `json:"locate_by,omitempty"`

@@ -170,6 +170,7 @@ func (e *Engine) merge(from, into *incident, now time.Time, actor, reason string
 	}
 	into.Taken += max(0, from.Taken-len(moved)) // those that were no longer listed
 	into.adoptClock(from)
+	into.adoptSigns(from)
 	e.moveWork(from, into)
 	e.adoptApart(from, into)
 	if into.AcknowledgedAt.IsZero() && !from.AcknowledgedAt.IsZero() && into.State == ops.IncidentOpen {

@@ -26,21 +26,22 @@ const (
 
 // missing is how many orders a minute do not come in, of how many that were to be expected.
 type missing struct {
-	lost, expected float64
-	chain          float64 // to be expected of all stores together
-	stores         int     // that the loss is measured in
+	Lost     float64 `json:"lost,omitempty"`
+	Expected float64 `json:"expected,omitempty"`
+	Chain    float64 `json:"chain,omitempty"`  // to be expected of all stores together
+	Stores   int     `json:"stores,omitempty"` // that the loss is measured in
 }
 
 // text says it, "" when none are missing.
 func (m missing) text() string {
-	if m.lost <= 0 {
+	if m.Lost <= 0 {
 		return ""
 	}
 	where := ""
-	if m.stores > 0 {
-		where = " in " + count(m.stores, "store", "stores")
+	if m.Stores > 0 {
+		where = " in " + count(m.Stores, "store", "stores")
 	}
-	return fmt.Sprintf("%.1f of %.0f orders a minute are missing%s", m.lost, m.expected, where)
+	return fmt.Sprintf("%.1f of %.0f orders a minute are missing%s", m.Lost, m.Expected, where)
 }
 
 // usual is how orders ran before the onset of an incident: those of its stores, and those of the stores that no incident
@@ -59,22 +60,25 @@ type ordered struct {
 }
 
 // ordersMissing measures the loss as a difference in differences: orders now against before the onset in the incident's
-// stores, against the same in the stores that are well. Nothing when nothing measures it, or it could be chance.
+// stores, against the same in the stores that are well. Nothing when it could be chance; what was last known when it cannot be measured any more, such as
+// after a restart.
 func (e *Engine) ordersMissing(inc *incident, now time.Time) missing {
-	if now.Sub(inc.ordersAt) < ordersEvery && !inc.ordersAt.IsZero() {
-		return inc.missing
+	if now.Sub(inc.ordersAt) < ordersEvery {
+		return inc.Missing
 	}
-	inc.ordersAt, inc.missing = now, missing{}
+	inc.ordersAt = now
 	if !inc.RecoveredAt.IsZero() || !e.takesOrders(inc) {
-		inc.usual = nil
-		return inc.missing
+		inc.usual, inc.Missing = nil, missing{}
+		return inc.Missing
 	}
 	if u, n := inc.usual, len(inc.Scope.Store)+len(inc.Scope.Service); u == nil || u.scope != n || !u.onset.Equal(inc.OnsetAt.Time) {
 		inc.usual = e.usualOrders(inc, now)
 		inc.usual.scope = n
 	}
-	inc.missing = inc.usual.against(now)
-	return inc.missing
+	if m, ok := inc.usual.against(now); ok {
+		inc.Missing = m
+	}
+	return inc.Missing
 }
 
 // takesOrders says whether the incident may cost orders: it is about places, about devices of named stores, or about a
@@ -206,8 +210,9 @@ func meanFloat(v []float64) float64 {
 	return sum / float64(len(v))
 }
 
-// against compares what came before with what comes in now. Series that say nothing now are left out on both sides.
-func (u *usual) against(now time.Time) missing {
+// against compares what came before with what comes in now. Series that say nothing now are left out on both sides; false
+// when all do.
+func (u *usual) against(now time.Time) (missing, bool) {
 	from := now.Add(-ordersNow)
 	if from.Before(u.onset) {
 		from = u.onset
@@ -226,22 +231,22 @@ func (u *usual) against(now time.Time) missing {
 	if controls >= 3 && restBefore >= 1 {
 		rhythm = min(4, max(0.25, restAfter/restBefore))
 	}
-	m := missing{expected: before * rhythm, stores: n}
-	m.chain, m.lost = m.expected+restAfter, m.expected-after
+	m := missing{Expected: before * rhythm, Stores: n}
+	m.Chain, m.Lost = m.Expected+restAfter, m.Expected-after
 	if n == 1 && u.mine[0].Store == "" {
-		m.stores = 0
+		m.Stores = 0
 	}
-	if m.lost < max(1, ordersSigmas*u.stray, ordersLeast*m.expected) {
-		m.lost = 0
+	if m.Lost < max(1, ordersSigmas*u.stray, ordersLeast*m.Expected) {
+		m.Lost = 0
 	}
-	m.lost = math.Round(m.lost*10) / 10
-	return m
+	m.Lost = math.Round(m.Lost*10) / 10
+	return m, n > 0
 }
 
 // setOrders keeps the greatest loss with its sentence.
 func (inc *incident) setOrders(m missing) {
-	if -m.lost < inc.Impact.OrdersPerMin {
-		inc.Impact.OrdersPerMin, inc.OrdersText = -m.lost, m.text()
+	if -m.Lost < inc.Impact.OrdersPerMin {
+		inc.Impact.OrdersPerMin, inc.OrdersText = -m.Lost, m.text()
 	}
 }
 

@@ -85,7 +85,7 @@ func (e *Engine) verify(inc *incident, now time.Time) {
 			e.recovered(inc, now, now, "", fmt.Sprintf("by the alerts alone, resolved for %s; what is still off is taken for its new level", ops.Since(now.Sub(inc.QuietSince.Time))), text)
 			return
 		}
-		if slices.ContainsFunc(inc.Watched, func(w *watch) bool { return w.bad > 0 }) { // not only too short a time back
+		if slices.ContainsFunc(inc.Watched, func(w *watch) bool { return w.Bad > 0 }) { // not only too short a time back
 			e.tell(inc, "off while quiet", now, "all alerts are resolved, but it has not recovered: "+text)
 		}
 	}
@@ -112,10 +112,10 @@ const tellEvery = time.Minute
 
 // tell says once how the signs stand.
 func (e *Engine) tell(inc *incident, what string, now time.Time, text string) {
-	if inc.SignsTold == what || now.Sub(inc.toldAt) < tellEvery {
+	if inc.SignsTold == what || now.Sub(inc.ToldAt.Time) < tellEvery {
 		return
 	}
-	inc.SignsTold, inc.toldAt = what, now
+	inc.SignsTold, inc.ToldAt = what, ops.At(now)
 	e.event(inc, now, "signs_changed", "system", "", text, map[string]any{"what": what, "firing": inc.firing, "signs": slices.Clone(inc.Signs)})
 }
 

@@ -153,8 +153,8 @@ func (e *Engine) judgeSeverity(inc *incident, now time.Time, first bool) {
 			inc.Severity, inc.SeverityEvidence = want, evidence
 		}
 	}
-	if w := inc.Worst; w.Severity == "" || want < w.Severity || want == w.Severity && f.missing.lost > w.Lost {
-		inc.Worst = worst{want, evidence, ops.At(now), f.missing.lost}
+	if w := inc.Worst; w.Severity == "" || want < w.Severity || want == w.Severity && f.missing.Lost > w.Lost {
+		inc.Worst = worst{want, evidence, ops.At(now), f.missing.Lost}
 	}
 	switch {
 	case want == inc.Level:
@@ -249,8 +249,8 @@ func (r SeverityRule) holds(f facts) (string, bool) {
 		check(r.Stores > 0, f.stores >= r.Stores, count(f.stores, "store is affected", "stores are affected")) &&
 		check(r.Share > 0, share >= r.Share, fmt.Sprintf("that is %.0f %% of the chain", 100*share)) &&
 		check(r.Devices > 0, f.devices >= r.Devices, count(f.devices, "device is affected", "devices are affected")) &&
-		check(r.Orders > 0 || r.Lost > 0, f.missing.lost > 0 && f.missing.lost >= r.Orders, f.missing.text()) &&
-		check(r.Lost > 0, f.missing.lost >= r.Lost*f.missing.chain, fmt.Sprintf("that is %.0f %% of the chain's", 100*f.missing.lost/max(1, f.missing.chain))) &&
+		check(r.Orders > 0 || r.Lost > 0, f.missing.Lost > 0 && f.missing.Lost >= r.Orders, f.missing.text()) &&
+		check(r.Lost > 0, f.missing.Lost >= r.Lost*f.missing.Chain, fmt.Sprintf("that is %.0f %% of the chain's", 100*f.missing.Lost/max(1, f.missing.Chain))) &&
 		check(r.Voice > 0, f.voice >= r.Voice, fmt.Sprintf("%d complaints above normal", f.voice)) &&
 		check(len(r.Labels) > 0, slices.Contains(r.Labels, f.label), "its alerts say "+f.label)
 	return strings.Join(why, ", "), ok

@@ -37,7 +37,7 @@ func (e *Engine) lookForSigns(inc *incident, now time.Time) {
 		pause = time.Minute
 	}
 	if inc.rootSight.class() != aboutService || !inc.RecoveredAt.IsZero() || !inc.QuietSince.IsZero() || age > lookFor ||
-		!e.sampled.After(inc.lookedAt) || now.Sub(inc.lookedAt) < pause && !inc.lookedAt.IsZero() {
+		!e.sampled.After(inc.lookedAt) || now.Sub(inc.lookedAt) < pause {
 		return
 	}
 	inc.lookedAt = now
@@ -56,6 +56,18 @@ func (e *Engine) lookForSigns(inc *incident, now time.Time) {
 			inc.Watched = append(inc.Watched, newWatch(d, s))
 		}
 	}
+}
+
+// adoptSigns goes on watching what another incident watched that is now part of this one.
+func (inc *incident) adoptSigns(from *incident) {
+	for _, w := range from.Watched {
+		known := slices.ContainsFunc(inc.Watched, func(o *watch) bool { return o.Key == w.Key })
+		if !known && len(inc.Watched) < maxWatched {
+			one := *w
+			inc.Watched = append(inc.Watched, &one)
+		}
+	}
+	inc.OffUntil = ops.At(maxTime(inc.OffUntil.Time, from.OffUntil.Time))
 }
 
 // judgeSigns reads what is new of the watched series and says how each sign is.
@@ -126,8 +138,8 @@ func (e *Engine) signOf(g []*watch, now time.Time) ops.Sign {
 			silent++
 		case w.Back.IsZero():
 			off = append(off, w)
-			if departed.IsZero() || w.badFrom.Before(departed) {
-				departed = w.badFrom
+			if departed.IsZero() || w.BadFrom.Before(departed) {
+				departed = w.BadFrom.Time
 			}
 		default:
 			back = maxTime(back, w.Back.Time)
@@ -152,7 +164,7 @@ func (e *Engine) signOf(g []*watch, now time.Time) ops.Sign {
 		s.Value = others / float64(gone)
 		s.Text = fmt.Sprintf("%s of %s: %s is gone, the others are at %s, normal %s", s.Indicator, s.Service, s.Where, valueText(s.Indicator, s.Value), valueText(s.Indicator, s.Normal))
 	}
-	if s.State == signOff && !slices.ContainsFunc(off, func(w *watch) bool { return w.bad > 0 }) {
+	if s.State == signOff && !slices.ContainsFunc(off, func(w *watch) bool { return w.Bad > 0 }) {
 		s.Text += ", too short a time to count as back"
 	}
 	return s

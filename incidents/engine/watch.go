@@ -21,9 +21,11 @@ type watch struct {
 	Off    ops.Time        `json:"off"`    // its newest sample off course
 	Back   ops.Time        `json:"back"`   // since when it is back; zero while it is off
 
-	good, bad         int       // samples in a row on and off course
-	goodFrom, badFrom time.Time // when those began
-	was               bool      // it had come back before
+	Good     int      `json:"good,omitempty"` // samples in a row on course
+	Bad      int      `json:"bad,omitempty"`  // and off course
+	GoodFrom ops.Time `json:"good_from"`      // when those began
+	BadFrom  ops.Time `json:"bad_from"`
+	Was      bool     `json:"was,omitempty"` // it had come back before
 }
 
 // newWatch begins to watch a series that departed.
@@ -71,22 +73,21 @@ func (w *watch) take(points []series.Point) {
 		enough = 2
 	}
 	for _, p := range points {
-		at := time.UnixMilli(p.At).UTC()
-		w.Value, w.Seen = p.Value, ops.At(at)
+		w.Value, w.Seen = p.Value, ops.At(time.UnixMilli(p.At).UTC())
 		if w.Course.Off(p.Value) > w.bound() {
-			if w.bad++; w.bad == 1 {
-				w.badFrom = at
+			if w.Bad++; w.Bad == 1 {
+				w.BadFrom = w.Seen
 			}
-			if w.good = 0; w.bad >= 2 || w.Back.IsZero() {
-				w.Off, w.Back, w.was = w.Seen, ops.Time{}, w.was || !w.Back.IsZero()
+			if w.Good = 0; w.Bad >= 2 || w.Back.IsZero() {
+				w.Off, w.Back, w.Was = w.Seen, ops.Time{}, w.Was || !w.Back.IsZero()
 			}
 			continue
 		}
-		if w.good++; w.good == 1 {
-			w.goodFrom = at
+		if w.Good++; w.Good == 1 {
+			w.GoodFrom = w.Seen
 		}
-		if w.bad = 0; w.good >= enough && w.Back.IsZero() {
-			w.Back = ops.At(w.goodFrom)
+		if w.Bad = 0; w.Good >= enough && w.Back.IsZero() {
+			w.Back = w.GoodFrom
 		}
 	}
 }
@@ -98,7 +99,7 @@ func (w *watch) silent(now time.Time) bool {
 
 // again says whether it left its course anew after it had come back, by at least a quarter of what it was, and since when.
 func (w *watch) again() (time.Time, bool) {
-	return w.badFrom, w.was && w.bad >= 3 && w.Course.Off(w.Value) >= max(1.5*suspects.OffCourse, w.Size/4)
+	return w.BadFrom.Time, w.Was && w.Bad >= 3 && w.Course.Off(w.Value) >= max(1.5*suspects.OffCourse, w.Size/4)
 }
 
 // general says whether most others of the kind, outside the stores, are as far off: then it is not the incident's own.
