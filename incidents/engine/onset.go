@@ -40,16 +40,29 @@ func (e *Engine) moveOnset(inc *incident, start time.Time, from string, now time
 	case len(services) > 0:
 		from += "; no indicator of " + clip(strings.Join(services, ", "), 100) + " had left its course"
 	}
-	first := inc.OnsetFrom == ""
-	if !first && !at.Before(inc.OnsetAt.Time) {
+	if inc.OnsetFrom == "" {
+		inc.OnsetAt, inc.OnsetBy, inc.OnsetFrom = ops.At(at), ops.Duration(by), from
 		return
 	}
-	earlier := inc.OnsetAt.Sub(at)
-	inc.OnsetAt, inc.OnsetBy, inc.OnsetFrom = ops.At(at), ops.Duration(by), from
-	if !first {
-		e.event(inc, now, "onset_moved", "system", "", fmt.Sprintf("the onset lies %s earlier than thought: %s", ops.Since(earlier), from),
-			map[string]any{"onset_at": inc.OnsetAt, "onset_from": from, "earlier_s": earlier.Seconds()})
+	e.shiftOnset(inc, at, by, from, now)
+}
+
+// onsetEarlier moves the onset to a departure that lies before it by more than either is uncertain.
+func (e *Engine) onsetEarlier(inc *incident, d suspects.Departure, now time.Time) {
+	if inc.OnsetAt.Sub(d.At) > max(d.Interval, time.Duration(inc.OnsetBy)) {
+		e.shiftOnset(inc, d.At, d.Interval, d.Text(), now)
 	}
+}
+
+// shiftOnset moves an onset that has been shown, to an earlier time only.
+func (e *Engine) shiftOnset(inc *incident, at time.Time, by time.Duration, from string, now time.Time) {
+	earlier := inc.OnsetAt.Sub(at)
+	if earlier <= 0 {
+		return
+	}
+	inc.OnsetAt, inc.OnsetBy, inc.OnsetFrom = ops.At(at), ops.Duration(by), from
+	e.event(inc, now, "onset_moved", "system", "", fmt.Sprintf("the onset lies %s earlier than thought: %s", ops.Since(earlier), from),
+		map[string]any{"onset_at": inc.OnsetAt, "onset_from": from, "earlier_s": earlier.Seconds()})
 }
 
 // measured says whether any of the services has samples.

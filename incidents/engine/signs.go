@@ -50,6 +50,9 @@ func (e *Engine) lookForSigns(inc *incident, now time.Time) {
 		all = slices.DeleteFunc(all, steady) // where something says what is bad, what only moves proves nothing
 	}
 	slices.SortStableFunc(all, func(a, b suspects.Departure) int { return cmp.Compare(b.Size, a.Size) })
+	if d, ok := suspects.First(all); ok && age <= time.Minute && !inc.Declared {
+		e.onsetEarlier(inc, d, now) // in stores that have joined since
+	}
 	for _, d := range all {
 		known := slices.ContainsFunc(inc.Watched, func(w *watch) bool { return w.Key == d.Key })
 		if s := e.samples.Find(d.Key); !known && s != nil && len(inc.Watched) < maxWatched {
