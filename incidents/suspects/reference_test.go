@@ -40,11 +40,12 @@ func pairwise(k Case, changes []*ops.Change, went map[string]went, w World) Rank
 	slices.SortFunc(list, func(a, b pair) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.c.ID, b.c.ID)) })
 	sum := 1.0
 	for _, p := range list {
-		sum += math.Exp(p.score)
+		sum += math.Exp(p.score / w.Weights.Temper)
 	}
-	out := Ranking{NoChange: 1 / sum, Weighed: len(list), Suspects: []ops.Suspect{}}
+	known := 1 - w.Weights.Unknown
+	out := Ranking{NoChange: w.Weights.Unknown + known/sum, Weighed: len(list), Suspects: []ops.Suspect{}}
 	for i, p := range list[:min(len(list), maxSuspects)] {
-		out.Suspects = append(out.Suspects, ops.Suspect{ChangeID: p.c.ID, Rank: i + 1, Probability: math.Exp(p.score) / sum, Score: round(p.score)})
+		out.Suspects = append(out.Suspects, ops.Suspect{ChangeID: p.c.ID, Rank: i + 1, Probability: known * math.Exp(p.score/w.Weights.Temper) / sum, Score: round(p.score)})
 	}
 	return out
 }
@@ -91,7 +92,7 @@ func plainScore(k Case, c *ops.Change, moved time.Time, below map[string]int, to
 		score -= w.Weights.RiskHigh
 	}
 	if n := w.Priors[c.Kind]; n.Confirmed+n.Rejected > 0 {
-		score += 0.5 * math.Log(float64(n.Confirmed+1)/float64(n.Rejected+1))
+		score += max(-maxLearned, min(maxLearned, 0.5*math.Log(float64(n.Confirmed+1)/float64(n.Rejected+1))))
 	}
 	if c.Overridden || c.Unapproved {
 		score += w.Weights.Override
@@ -108,11 +109,8 @@ func plainScore(k Case, c *ops.Change, moved time.Time, below map[string]int, to
 	if end := undone(c); !end.IsZero() && !end.After(k.Onset.Add(-k.OnsetBy)) {
 		score -= w.Weights.Undone
 	}
-	age := -w.Weights.Decay * min(4, float64(max(0, k.Onset.Sub(moved)))/float64(facts.tau))
-	if age > -0.3*w.Weights.Decay {
-		age += 0.3 * w.Weights.Decay
-	}
-	score += age
+	eighths := float64(max(0, k.Onset.Sub(moved))) / (float64(facts.tau) / 8)
+	score += w.Weights.Decay * (0.5 - min(4.5, math.Log(1+eighths)))
 	fit := facts.place
 	switch {
 	case len(k.Services) > 0:
