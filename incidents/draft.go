@@ -33,12 +33,15 @@ func draft(st story, l tongue) string {
 	if inc.Drill != nil {
 		lines = append(lines, l.say("drill"))
 	}
+	if inc.Merged != "" {
+		return strings.Join(append(lines, stateOf(st, l)), "\n")
+	}
 	lines = append(lines, affected(st, l), lasted(st, l), stateOf(st, l), causeOf(st, l), done(st, l))
 	switch {
 	case !inc.State.Active():
 		lines = append(lines, l.say("last"))
 	case st.every > 0:
-		lines = append(lines, l.say("next", l.at(ops.At(st.now.Add(st.every)), st.now)))
+		lines = append(lines, l.say("next", st.at(ops.At(st.now.Add(st.every)))))
 	}
 	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n")
 }
@@ -60,7 +63,7 @@ func affected(st story, l tongue) string {
 	}
 	text := l.say("affected unknown")
 	if len(parts) > 0 {
-		text = l.say("affected", l.list(parts))
+		text = l.say("affected", l.join(parts))
 	}
 	if i.OrdersPerMin <= -1 {
 		text += l.say("gap") + l.say("orders", -i.OrdersPerMin)
@@ -87,16 +90,16 @@ func few(l tongue, words []string) string {
 	if len(words) <= 5 {
 		return l.list(words)
 	}
-	return l.list(words[:5]) + " …"
+	return strings.Join(words[:5], l.say("comma")) + " …"
 }
 
 // lasted says since when, or from when to when.
 func lasted(st story, l tongue) string {
 	inc := st.inc
 	if end := cmp.Or(inc.RecoveredAt, inc.ResolvedAt); !end.IsZero() {
-		return l.say("was", l.at(inc.OnsetAt, st.now), l.at(end, st.now), l.span(end.Sub(inc.OnsetAt.Time)))
+		return l.say("was", st.at(inc.OnsetAt), st.at(end), l.span(end.Sub(inc.OnsetAt.Time)))
 	}
-	return l.say("since", l.at(inc.OnsetAt, st.now), l.span(st.now.Sub(inc.OnsetAt.Time)))
+	return l.say("since", st.at(inc.OnsetAt), l.span(st.now.Sub(inc.OnsetAt.Time)))
 }
 
 func stateOf(st story, l tongue) string {
@@ -106,9 +109,11 @@ func stateOf(st story, l tongue) string {
 	case inc.Merged != "":
 		text = l.say("state merged", inc.Merged)
 	case !inc.State.Active():
-		text = l.say("state resolved", l.at(inc.ResolvedAt, st.now))
+		if text = l.say("state resolved", st.at(inc.ResolvedAt)); st.ended != "" {
+			text = l.say("state ended", st.at(inc.ResolvedAt), st.ended)
+		}
 	case !inc.RecoveredAt.IsZero():
-		text = l.say("state recovered", l.at(inc.RecoveredAt, st.now))
+		text = l.say("state recovered", st.at(inc.RecoveredAt))
 	case inc.State == ops.IncidentMitigated:
 		text = l.say("state mitigated")
 	case inc.State == ops.IncidentOpen:
@@ -119,7 +124,7 @@ func stateOf(st story, l tongue) string {
 		text = l.say("state acknowledged")
 	}
 	if inc.Reopened > 0 {
-		text += l.say("gap") + l.say("reopened", inc.Reopened)
+		text += l.say("gap") + l.say("reopened", l.many(inc.Reopened, "time"))
 	}
 	return text
 }
@@ -165,7 +170,7 @@ func (st story) nameOf(change string, l tongue) string {
 	if title == "" {
 		return change
 	}
-	return l.say("of", change, title)
+	return l.say("named", change, title)
 }
 
 // done says what was done so far: plans, changes rolled back, what people called a mitigation.
@@ -177,7 +182,7 @@ func done(st story, l tongue) string {
 		}
 		return l.say("done nothing")
 	}
-	return l.say("done", l.list(parts))
+	return l.say("done", l.join(parts))
 }
 
 // deeds are what was done, in the order in which it began.
@@ -193,8 +198,8 @@ func (st story) deeds(l tongue) []string {
 	for _, c := range st.rolledBack() {
 		all = append(all, deed{c.FinishedAt.Time, l.say("rolled back", c.ID)})
 	}
-	if !st.inc.MitigatedAt.IsZero() && st.helped != "" {
-		all = append(all, deed{st.inc.MitigatedAt.Time, l.say("helped", st.helped)})
+	if st.helped != "" {
+		all = append(all, deed{st.eased.Time, l.say("helped", st.helped)})
 	}
 	slices.SortStableFunc(all, func(a, b deed) int { return a.at.Compare(b.at) })
 	var out []string

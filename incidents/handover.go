@@ -42,7 +42,7 @@ func (s *Service) HandoverAll(ctx context.Context, lang string) (string, error) 
 	open := slices.Clone(s.Active())
 	slices.SortStableFunc(open, func(a, b ops.Incident) int { return cmp.Compare(a.Severity, b.Severity) })
 	now := s.now().UTC()
-	parts := []string{l.say("handover all", now.Format("2006-01-02 15:04 UTC"))}
+	parts := []string{l.say("handover all", s.clockOf(nil).at(ops.At(now), time.Time{}))}
 	if duty := onDuty(s.OnCall(now), l); duty != "" {
 		parts = append(parts, duty)
 	}
@@ -63,7 +63,7 @@ func (s *Service) HandoverAll(ctx context.Context, lang string) (string, error) 
 		return "", err
 	}
 	if len(items) > 0 {
-		parts = append(parts, overdueItems(items, now, l))
+		parts = append(parts, overdueItems(items, now, s.clockOf(nil), l))
 	}
 	return strings.Join(parts, "\n\n") + "\n", nil
 }
@@ -81,10 +81,10 @@ func onDuty(now []ops.OnCall, l tongue) string {
 	return l.say("on duty", l.list(names))
 }
 
-func overdueItems(items []ops.ActionItem, now time.Time, l tongue) string {
+func overdueItems(items []ops.ActionItem, now time.Time, c clock, l tongue) string {
 	lines := []string{l.say("items"), ""}
 	for _, it := range items[:min(len(items), handoverItems)] {
-		lines = append(lines, "- "+l.say("item", it.Incident, md(it.Task.Title), taskOwner(it.Task, l), l.say("task late", l.at(it.DueAt, now))))
+		lines = append(lines, "- "+l.say("item", it.Incident, md(it.Task.Title), taskOwner(it.Task, l), l.say("task late", c.at(it.DueAt, now))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -101,7 +101,7 @@ func handover(st story, l tongue) string {
 	if inc.Drill != nil {
 		item(l.say("drill"))
 	}
-	item(l.say("state is", l.say(state)) + firingNow(st, l))
+	item(l.say("state is", l.say(state)+firingNow(st, l)))
 	item(md(affected(st, l)))
 	item(l.say("clock", clockSaid(st, l)))
 	item(md(causeOf(st, l)))
@@ -138,7 +138,7 @@ func firingNow(st story, l tongue) string {
 	if n == 0 {
 		return ""
 	}
-	return l.list([]string{"", l.say("alerts firing", l.many(n, "alert"))})
+	return l.say("semi") + l.say("alerts firing", l.many(n, "alert"))
 }
 
 // clockSaid says each leg: when it was stopped and whether that was in time, or how long it runs.
@@ -152,7 +152,7 @@ func clockSaid(st story, l tongue) string {
 	}{{"detect", inc.DetectedAt, inc.Clock.Detect}, {"locate", inc.LocatedAt, inc.Clock.Locate}, {"recover", inc.RecoveredAt, inc.Clock.Recover}} {
 		parts = append(parts, legSaid(l, l.say(leg.name), leg.leg, !leg.at.IsZero(), st.now.Sub(inc.OnsetAt.Time)))
 	}
-	return l.list(parts)
+	return l.join(parts)
 }
 
 func legSaid(l tongue, name string, leg ops.Leg, stopped bool, runs time.Duration) string {
@@ -193,11 +193,11 @@ func openTasks(st story, l tongue) []string {
 	for _, t := range tasks {
 		facts := []string{taskOwner(t, l)}
 		if overdue(t, st.now) {
-			facts = append(facts, l.say("task late", l.at(t.DueAt, st.now)))
+			facts = append(facts, l.say("task late", st.at(t.DueAt)))
 		} else if !t.DueAt.IsZero() {
-			facts = append(facts, l.say("task due", l.at(t.DueAt, st.now)))
+			facts = append(facts, l.say("task due", st.at(t.DueAt)))
 		}
-		out = append(out, l.say("of", fmt.Sprintf("%d. %s", t.ID, md(t.Title)), l.list(facts)))
+		out = append(out, l.say("of", fmt.Sprintf("%d. %s", t.ID, md(t.Title)), l.join(facts)))
 	}
 	return out
 }
@@ -229,14 +229,14 @@ func updatesSaid(st story, l tongue) string {
 	inc := st.inc
 	text := l.say("told never")
 	if n := len(inc.Updates); n > 0 {
-		text = l.say("told", l.at(inc.Updates[n-1].At, st.now), md(inc.Updates[n-1].By))
+		text = l.say("told", st.at(inc.Updates[n-1].At), md(inc.Updates[n-1].By))
 	}
 	switch due := inc.UpdateDueAt; {
 	case due.IsZero():
 	case due.Before(st.now):
-		text += l.say("gap") + l.say("due late", l.at(due, st.now))
+		text += l.say("gap") + l.say("due late", st.at(due))
 	default:
-		text += l.say("gap") + l.say("due", l.at(due, st.now))
+		text += l.say("gap") + l.say("due", st.at(due))
 	}
 	return text
 }
@@ -245,7 +245,7 @@ func lastNotes(st story, l tongue) []string {
 	var out []string
 	for _, e := range st.entries {
 		if e.Kind == "note" {
-			out = append(out, fmt.Sprintf("%s %s: %s", l.at(e.At, st.now), md(e.Actor), md(clip(e.Text, 300))))
+			out = append(out, fmt.Sprintf("%s %s: %s", st.at(e.At), md(e.Actor), md(clip(e.Text, 300))))
 		}
 	}
 	return out[max(0, len(out)-handoverNotes):]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"goc/ops"
 )
@@ -33,15 +34,15 @@ func markdown(st story, r ops.IncidentReport) string {
 	p := &page{}
 	p.line("# %s: %s\n\n%s\n", r.ID, md(r.Title), md(r.Summary))
 	p.facts(st)
-	p.clock(st.inc, r)
-	p.suspects(st.inc)
-	p.runs(r.Runs)
-	p.entries("Decisions", r.Decisions)
-	p.updates(st.inc.Updates)
+	p.clock(st, r)
+	p.suspects(st)
+	p.runs(st, r.Runs)
+	p.decisions(st, r.Decisions)
+	p.updates(st)
 	p.tasks(st)
 	p.links(st.inc.Attachments)
-	p.alerts(st.inc)
-	p.timeline(r.Timeline)
+	p.alerts(st)
+	p.timeline(st, r.Timeline)
 	p.section("To be filled in by people")
 	p.line("- What helped, and what stood in the way?\n- What should be different next time?")
 	return p.String()
@@ -59,7 +60,7 @@ func (p *page) facts(st story) {
 	}
 	row("Severity", strings.TrimSuffix(string(inc.Severity)+" ("+inc.SeverityEvidence+")", " ()"))
 	row("State", string(inc.State))
-	row("Scope", inc.Scope.String())
+	row("Scope", where(st))
 	row("Impact", inc.Impact.Evidence)
 	if inc.Impact.OrdersPerMin != 0 {
 		row("Orders", fmt.Sprintf("%+.1f a minute against normal", inc.Impact.OrdersPerMin))
@@ -74,14 +75,15 @@ func (p *page) facts(st story) {
 	}
 	row("Merged into", inc.Merged)
 	if inc.Reopened > 0 {
-		row("Reopened", times(inc.Reopened))
+		row("Reopened", english.many(inc.Reopened, "time"))
 	}
 	p.line("")
 }
 
-func (p *page) clock(inc ops.Incident, r ops.IncidentReport) {
+func (p *page) clock(st story, r ops.IncidentReport) {
+	inc := st.inc
 	p.section("Clock")
-	p.line("Measured from the onset at %s.\n\n| leg | at | after | target | met | stopped by |\n|---|---|---|---|---|---|", inc.OnsetAt)
+	p.line("All times are in UTC; the legs are measured from the onset, %s.\n\n| leg | at | after | target | met | stopped by |\n|---|---|---|---|---|---|", inc.OnsetAt.UTC().Format("2006-01-02 15:04:05"))
 	for _, leg := range r.Clock {
 		met, after := "running", ops.Since(seconds(leg.AfterS))
 		if leg.Met != nil {
@@ -93,67 +95,89 @@ func (p *page) clock(inc ops.Incident, r ops.IncidentReport) {
 			}
 		}
 		name := map[string]string{"detect": "detected", "locate": "located", "recover": "recovered"}[leg.Name]
-		p.line("| %s | %s | %s | %s | %s | %s |", name, leg.At, after, ops.Since(seconds(leg.TargetS)), met, md(leg.StoppedBy))
+		p.line("| %s | %s | %s | %s | %s | %s |", name, st.moment(leg.At), after, ops.Since(seconds(leg.TargetS)), met, md(leg.StoppedBy))
 	}
 	p.line("\n%s\n", md(r.Recovery))
-	if len(inc.Signs) > 0 {
-		for _, s := range inc.Signs {
-			p.line("- %s", md(s.Text))
+	for i, s := range inc.Signs {
+		if i == 0 {
+			p.line("The recovery is judged by:\n")
 		}
+		p.line("- %s", md(s.Text))
+	}
+	if len(inc.Signs) > 0 {
 		p.line("")
 	}
 }
 
 // suspects are the changes that were weighed, each with what spoke for and against it.
-func (p *page) suspects(inc ops.Incident) {
+func (p *page) suspects(st story) {
+	inc := st.inc
 	p.section("Suspects and cause")
 	if c := inc.Cause; c != nil {
-		what := "no change on record"
+		what := "no change on record did it"
 		if c.ChangeID != "" {
 			what = c.ChangeID
 		}
-		first := "It was not the first suspect when people first judged."
+		first := "It was not what the program had in the first place when people first judged."
 		if c.First {
-			first = "The program had it in the first place."
+			first = "The program had it in the first place when people first judged."
 		}
-		p.line("%s named the cause at %s: %s (%s). %s\n", md(c.By), c.At, md(c.Text), what, first)
+		p.line("%s %s named the cause: %s (%s). %s\n", st.moment(c.At), md(c.By), md(strings.TrimRight(c.Text, ".")), what, first)
 	}
 	if len(inc.Suspects) == 0 {
 		p.line("No change on record could have reached it.\n")
 		return
 	}
 	for _, s := range inc.Suspects {
-		if s.Verdict == "rejected" {
-			p.line("- **%s** %s, ruled out by people", s.ChangeID, md(s.Title))
-		} else {
-			p.line("%d. **%s** %s, %.0f %%, %s", s.Rank, s.ChangeID, md(s.Title), 100*s.Probability, s.Verdict)
-		}
+		p.line("- **%s** %s, %.0f %%, %s", s.ChangeID, md(s.Title), 100*s.Probability, s.Verdict)
 		for _, e := range s.Reasons {
-			p.line("   - for (%+.1f): %s", e.Weight, md(e.Text))
+			p.line("  - for (%+.1f): %s", e.Weight, md(e.Text))
 		}
 		for _, e := range s.Against {
-			p.line("   - against (%+.1f): %s", e.Weight, md(e.Text))
+			p.line("  - against (%+.1f): %s", e.Weight, md(e.Text))
 		}
 	}
-	p.line("\nProbability that no change on record did it: %.0f %%.\n", 100*inc.NoChange)
+	p.line("- No change on record did it: %.0f %%\n", 100*inc.NoChange)
 }
 
-func (p *page) runs(runs []ops.ReportRun) {
+// moment is a time of day, with the date when it is not that of the onset; "" when there is none.
+func (st story) moment(t ops.Time) string {
+	switch {
+	case t.IsZero():
+		return ""
+	case t.UTC().Format(time.DateOnly) == st.inc.OnsetAt.UTC().Format(time.DateOnly):
+		return t.UTC().Format("15:04:05")
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// where is the scope in a few words: stores by number and city where they are many.
+func where(st story) string {
+	s := st.inc.Scope
+	if len(s.Store) <= 5 {
+		return s.String()
+	}
+	n := len(s.Store)
+	s.Store, s.City = nil, nil
+	return strings.TrimSpace(s.String() + " " + places(st, english, english.many(n, "store")))
+}
+
+func (p *page) runs(st story, runs []ops.ReportRun) {
 	if len(runs) == 0 {
 		return
 	}
 	p.section("Plans run")
 	for _, r := range runs {
-		p.line("- %s to %s, %s, %s: %s", r.StartedAt, r.LastAt, r.ID, r.State, md(r.Text))
+		p.line("- %s to %s: %s, %s: %s", st.moment(r.StartedAt), st.moment(r.LastAt), r.ID, r.State, md(r.Text))
 	}
 	p.line("")
 }
 
-// entries lists decisions, each with who took it.
-func (p *page) entries(title string, entries []ops.Entry) {
-	p.section(title)
+// decisions lists what people decided.
+func (p *page) decisions(st story, entries []ops.Entry) {
+	p.section("Decisions")
 	for _, e := range entries {
-		p.line("- %s %s: %s", e.At, md(e.Actor), md(e.Text))
+		p.line("- %s %s", st.moment(e.At), said(e.Actor, e.Text))
 	}
 	if len(entries) == 0 {
 		p.line("None.")
@@ -161,15 +185,26 @@ func (p *page) entries(title string, entries []ops.Entry) {
 	p.line("")
 }
 
-func (p *page) updates(updates []ops.Update) {
-	if len(updates) == 0 {
+// said is what somebody did; who it was is not said twice, and what the program did needs no name.
+func said(actor, text string) string {
+	if actor == "" || actor == ops.System.Name || strings.Contains(text, actor) {
+		return md(text)
+	}
+	return md(actor) + ": " + md(text)
+}
+
+func (p *page) updates(st story) {
+	if len(st.inc.Updates) == 0 {
 		return
 	}
 	p.section("What stakeholders were told")
-	for _, u := range updates {
-		p.line("- %s %s: %s", u.At, md(u.By), md(u.Text))
+	for _, u := range st.inc.Updates {
+		p.line("%s, by %s:\n", st.moment(u.At), md(u.By))
+		for text := range strings.SplitSeq(u.Text, "\n") {
+			p.line("> %s  ", md(text))
+		}
+		p.line("")
 	}
-	p.line("")
 }
 
 // tasks are what was to be done during the incident, and after it.
@@ -199,11 +234,11 @@ func taskFacts(t ops.Task, st story) string {
 	facts := []string{taskOwner(t, english)}
 	switch {
 	case !t.DoneAt.IsZero():
-		facts = append(facts, "done by "+md(t.DoneBy)+" at "+english.at(t.DoneAt, st.now))
+		facts = append(facts, "done by "+md(t.DoneBy)+" at "+st.at(t.DoneAt))
 	case overdue(t, st.now):
-		facts = append(facts, english.say("task late", english.at(t.DueAt, st.now)))
+		facts = append(facts, english.say("task late", st.at(t.DueAt)))
 	case !t.DueAt.IsZero():
-		facts = append(facts, english.say("task due", english.at(t.DueAt, st.now)))
+		facts = append(facts, english.say("task due", st.at(t.DueAt)))
 	}
 	return strings.Join(facts, ", ")
 }
@@ -219,27 +254,52 @@ func (p *page) links(links []ops.Attachment) {
 	p.line("")
 }
 
-// reportAlerts is how many alerts a report lists.
-const reportAlerts = 20
+// reportAlerts is how many kinds of alert a report lists.
+const reportAlerts = 30
 
-func (p *page) alerts(inc ops.Incident) {
+// alerts lists those that the incident took in; the same alert for the same reason stands once, with how often.
+func (p *page) alerts(st story) {
 	p.section("Alerts")
-	for _, a := range inc.Alerts[:min(len(inc.Alerts), reportAlerts)] {
-		p.line("- %s %s (%s): %s", a.StartsAt, md(a.Name()), md(a.Summary()), md(a.Reason))
+	type sort struct{ name, reason string }
+	var order []sort
+	found := map[sort][]ops.IncidentAlert{}
+	for _, a := range st.inc.Alerts {
+		k := sort{a.Name(), a.Reason}
+		if found[k] == nil {
+			order = append(order, k)
+		}
+		found[k] = append(found[k], a)
 	}
-	if n := max(len(inc.Alerts), inc.AlertsTotal) - reportAlerts; n > 0 {
-		p.line("- and %d more", n)
+	for _, k := range order[:min(len(order), reportAlerts)] {
+		same := found[k]
+		head := md(k.name)
+		if n := len(same); n > 1 {
+			head = fmt.Sprintf("%d × %s, the first of them", n, head)
+		}
+		p.line("- %s %s “%s”: %s", st.moment(same[0].StartsAt), head, md(same[0].Summary()), md(k.reason))
 	}
-	if len(inc.Alerts) == 0 {
+	if n := len(order) - reportAlerts; n > 0 {
+		p.line("- and %d more sorts", n)
+	}
+	if n := st.inc.AlertsTotal - len(st.inc.Alerts); n > 0 {
+		p.line("- and %s that are no longer listed", english.many(n, "alert"))
+	}
+	if len(order) == 0 {
 		p.line("None: people declared it.")
 	}
 	p.line("")
 }
 
-func (p *page) timeline(lines []ops.ReportLine) {
+// timeline is what happened, in order, day by day.
+func (p *page) timeline(st story, lines []ops.ReportLine) {
 	p.section("Timeline")
+	day := st.inc.OnsetAt.UTC().Format(time.DateOnly)
 	for _, l := range lines {
-		p.line("- %s %s: %s", l.From, md(l.Actor), md(l.Text))
+		if d := l.From.UTC().Format(time.DateOnly); d != day {
+			day = d
+			p.line("\n%s\n", day)
+		}
+		p.line("- %s %s", l.From.UTC().Format("15:04:05"), said(l.Actor, l.Text))
 	}
 	p.line("")
 }

@@ -16,6 +16,7 @@ func (s *Service) publish(out engine.Outputs) {
 	defer s.pub.Unlock()
 	for _, inc := range out.Changed {
 		s.shown[inc.ID], s.symptoms[inc.ID] = inc, s.engine.Symptom(inc.ID)
+		s.remember.note(inc)
 		if inc.State.Active() {
 			s.open[inc.ID] = true
 		} else {
@@ -28,6 +29,7 @@ func (s *Service) publish(out engine.Outputs) {
 		}
 		delete(s.shown, id)
 		delete(s.symptoms, id)
+		s.remember.forget(id)
 	}
 	for _, a := range out.Alerts {
 		if a.Status == ops.Firing {

@@ -15,6 +15,7 @@ func (s *Service) Report(ctx context.Context, id string) (ops.IncidentReport, er
 	if err != nil {
 		return ops.IncidentReport{}, err
 	}
+	st.clock = clock{time.UTC} // as the log books that it is laid beside
 	return report(st), nil
 }
 
@@ -32,22 +33,37 @@ func report(st story) ops.IncidentReport {
 	}{{"detect", inc.DetectedAt, inc.Clock.Detect}, {"locate", inc.LocatedAt, inc.Clock.Locate}, {"recover", inc.RecoveredAt, inc.Clock.Recover}} {
 		r.Clock = append(r.Clock, ops.ReportLeg{Name: leg.name, At: leg.at, AfterS: leg.leg.ElapsedS, TargetS: leg.leg.TargetS, Met: leg.leg.Met, StoppedBy: leg.leg.StoppedBy})
 	}
-	for _, e := range st.entries {
-		if decided(e) {
-			r.Decisions = append(r.Decisions, e)
-		}
-	}
+	r.Decisions = decisions(st)
 	r.Markdown = markdown(st, r)
 	return r
 }
 
-// decided says whether a person decided something with an entry. Notes, tasks and links are no decisions.
-func decided(e ops.Entry) bool {
-	if e.Actor == ops.System.Name || e.Actor == "" {
-		return false
+// decisions are what people decided, in order; of a plan that they started it.
+func decisions(st story) []ops.Entry {
+	out := []ops.Entry{}
+	for _, e := range st.entries {
+		if decided(e) {
+			out = append(out, e)
+		}
 	}
-	undecided := []string{"incident.note_added", "incident.task_added", "incident.task_changed", "incident.attachment_added", "incident.attachment_removed", "incident.update_posted", "incident.recovered", "incident.located"}
-	return e.Kind != "note" && !slices.Contains(undecided, e.Name)
+	for _, r := range st.runs {
+		if r.By != "" && r.By != ops.System.Name {
+			out = append(out, ops.Entry{At: r.StartedAt, Kind: "plan", Actor: r.By, Text: r.By + " ran plan " + r.Plan + " (" + r.ID + ")", Name: "incident.plan_progress"})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b ops.Entry) int { return a.At.Compare(b.At.Time) })
+	return out
+}
+
+// undecided are events of people that decide nothing, or that follow from a decision which is told by another.
+var undecided = []string{
+	"incident.note_added", "incident.task_added", "incident.task_changed", "incident.attachment_added", "incident.attachment_removed",
+	"incident.update_posted", "incident.recovered", "incident.located", "incident.plan_progress",
+}
+
+// decided says whether a person decided something with an entry.
+func decided(e ops.Entry) bool {
+	return e.Actor != "" && e.Actor != ops.System.Name && e.Kind != "note" && !slices.Contains(undecided, e.Name)
 }
 
 // foldable are the events of which many in a row are told as one line.
@@ -66,6 +82,9 @@ func condense(entries []ops.Entry) []ops.ReportLine {
 		n := sameSort(entries[i:])
 		if _, can := foldable[entries[i].Name]; !can || n < foldFrom {
 			e := entries[i]
+			if e.Name == "incident.update_posted" { // its text stands by itself
+				e.Text, _, _ = strings.Cut(e.Text, ":")
+			}
 			out = append(out, ops.ReportLine{From: e.At, To: e.At, Count: 1, Kind: e.Kind, Actor: e.Actor, Text: e.Text})
 			i++
 			continue
@@ -106,39 +125,53 @@ func folded(run []ops.Entry) ops.ReportLine {
 // summary tells the whole in one paragraph to somebody who was not there, from facts alone.
 func summary(st story) string {
 	inc := st.inc
-	now := st.now
-	parts := []string{}
-	begin := "At " + english.at(inc.OnsetAt, time.Time{}) + " began what was told as “" + inc.Title + "”"
+	parts := []string{span(st) + ": " + inc.Title + "."}
 	if inc.Drill != nil {
-		begin = "This was a drill (" + *inc.Drill + "). " + begin
+		parts = append(parts, "This was a drill ("+*inc.Drill+").")
 	}
-	parts = append(parts, begin+", "+string(inc.Severity)+".", affected(st, english))
-	parts = append(parts, legStory(inc))
-	parts = append(parts, causeOf(st, english))
+	if inc.Merged != "" {
+		return strings.Join(append(parts, "It was found to be part of "+inc.Merged+", which tells the rest."), " ")
+	}
+	parts = append(parts, "It was a "+string(inc.Severity)+".", affected(st, english), found(inc), causeOf(st, english))
 	if deeds := st.deeds(english); len(deeds) > 0 {
-		parts = append(parts, "What was done: "+strings.Join(deeds, "; ")+".")
+		parts = append(parts, "What was done: "+english.join(deeds)+".")
 	}
-	switch {
-	case inc.Merged != "":
-		parts = append(parts, "It was merged into "+inc.Merged+".")
-	case !inc.RecoveredAt.IsZero():
-		parts = append(parts, "It recovered "+english.span(inc.RecoveredAt.Sub(inc.OnsetAt.Time))+" after it began.")
-	case inc.State.Active():
-		parts = append(parts, "It still lasts, "+english.span(now.Sub(inc.OnsetAt.Time))+" after it began.")
-	}
-	return strings.Join(parts, " ")
+	return strings.Join(append(parts, recovery(st)), " ")
 }
 
-// legStory says how it was found, and how long it took to name the cause.
-func legStory(inc ops.Incident) string {
-	text := "It was detected " + ops.Since(inc.DetectedAt.Sub(inc.OnsetAt.Time)) + " later by " + inc.Clock.Detect.StoppedBy
-	if by := inc.Clock.Detect.StoppedBy; strings.HasPrefix(by, "declared by ") {
-		text = "It was " + by + " " + ops.Since(inc.DetectedAt.Sub(inc.OnsetAt.Time)) + " later"
-	} else if by == "" {
-		text = "It was detected " + ops.Since(inc.DetectedAt.Sub(inc.OnsetAt.Time)) + " later"
+// span says from when to when it lasted, as far as that is known.
+func span(st story) string {
+	inc := st.inc
+	day := "On " + inc.OnsetAt.UTC().Format(time.DateOnly)
+	end := inc.RecoveredAt
+	if end.IsZero() {
+		end = inc.ResolvedAt
+	}
+	if end.IsZero() {
+		return day + " since " + inc.OnsetAt.UTC().Format("15:04:05 UTC")
+	}
+	form := "15:04:05 UTC"
+	if end.UTC().Format(time.DateOnly) != inc.OnsetAt.UTC().Format(time.DateOnly) {
+		form = "2006-01-02 15:04:05 UTC"
+	}
+	return day + " from " + inc.OnsetAt.UTC().Format("15:04:05") + " to " + end.UTC().Format(form) + " (" + ops.Since(end.Sub(inc.OnsetAt.Time)) + ")"
+}
+
+// found says how it was found, and how long it took to name the cause.
+func found(inc ops.Incident) string {
+	by, after := inc.Clock.Detect.StoppedBy, "at once"
+	if d := inc.DetectedAt.Sub(inc.OnsetAt.Time); d >= time.Second {
+		after = ops.Since(d) + " after it began"
+	}
+	text := "It was detected " + after
+	switch {
+	case strings.HasPrefix(by, "declared by "):
+		text = "It was " + by + " " + after
+	case by != "":
+		text += " by " + by
 	}
 	if !inc.LocatedAt.IsZero() {
-		text += "; the cause was named " + ops.Since(inc.LocatedAt.Sub(inc.OnsetAt.Time)) + " after it began"
+		text += ", and its cause was named " + ops.Since(inc.LocatedAt.Sub(inc.OnsetAt.Time)) + " after it began"
 	}
 	return text + "."
 }
@@ -150,18 +183,11 @@ func recovery(st story) string {
 		if inc.State.Active() {
 			return "It has not recovered yet."
 		}
-		return "It ended without a recovery being seen."
+		return "It was ended without a recovery being seen."
 	}
-	text := "It counts as recovered since " + inc.RecoveredAt.UTC().Format("2006-01-02 15:04:05 UTC") + ": " + inc.Clock.Recover.StoppedBy + "."
+	text := "It counts as recovered since " + inc.RecoveredAt.UTC().Format("15:04:05 UTC") + ": " + inc.Clock.Recover.StoppedBy + "."
 	if inc.Reopened > 0 {
-		text += " Before that it had come back " + times(inc.Reopened) + "."
+		text += " Before that it had come back " + english.many(inc.Reopened, "time") + "."
 	}
 	return text
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return itoa(n) + " times"
 }

@@ -33,13 +33,46 @@ func (l tongue) say(key string, facts ...any) string { return fmt.Sprintf(senten
 // many counts things: 1 store, 37 stores, 37 家门店.
 func (l tongue) many(n int, thing string) string {
 	if l == english && n == 1 {
-		return l.say("1 "+thing, n)
+		return l.say("1 " + thing)
 	}
 	return l.say("n "+thing, n)
 }
 
-// list joins words as the language does.
-func (l tongue) list(words []string) string { return strings.Join(words, l.say("comma")) }
+// list joins words as the language does: a, b and c.
+func (l tongue) list(words []string) string {
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], l.say("comma")) + l.say("and") + words[n-1]
+	}
+	return strings.Join(words, "")
+}
+
+// join joins what is longer than words.
+func (l tongue) join(parts []string) string { return strings.Join(parts, l.say("semi")) }
+
+// clock is the zone in which a story is told.
+type clock struct{ *time.Location }
+
+// at is a time of day, with the date when it is not that of now.
+func (c clock) at(t ops.Time, now time.Time) string {
+	day, form := t.In(c.Location).Format(time.DateOnly), "15:04"
+	if day != now.In(c.Location).Format(time.DateOnly) {
+		form = "2006-01-02 15:04"
+	}
+	return t.In(c.Location).Format(form) + " " + c.name(t)
+}
+
+// name is the zone as everybody reads it: UTC, UTC+8, UTC+5:30.
+func (c clock) name(t ops.Time) string {
+	_, off := t.In(c.Location).Zone()
+	if off == 0 {
+		return "UTC"
+	}
+	name := fmt.Sprintf("UTC%+d", off/3600)
+	if m := max(off, -off) % 3600 / 60; m > 0 {
+		name += fmt.Sprintf(":%02d", m)
+	}
+	return name
+}
 
 // span is a length of time to the minute: less than a minute, 12 minutes, 3 h 05 min.
 func (l tongue) span(d time.Duration) string {
@@ -53,12 +86,4 @@ func (l tongue) span(d time.Duration) string {
 		return l.say("hours", m/60, m%60)
 	}
 	return l.many(m/(24*60), "day")
-}
-
-// at is a time of day in UTC, with the date when it is not that of now.
-func (l tongue) at(t ops.Time, now time.Time) string {
-	if t.UTC().Format(time.DateOnly) == now.UTC().Format(time.DateOnly) {
-		return t.UTC().Format("15:04 UTC")
-	}
-	return t.UTC().Format("2006-01-02 15:04 UTC")
 }

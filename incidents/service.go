@@ -61,6 +61,7 @@ type Service struct {
 	asked   *history.Asked    // what the other rooms answered the engine
 	history *history.Recorder // nil records nothing
 
+	remember memory // what past incidents are compared by
 	pub      sync.RWMutex
 	shown    map[string]ops.Incident
 	open     map[string]bool              // the ids of those shown that are not resolved
@@ -77,6 +78,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		return nil, ops.Errorf(ops.Internal, "incidents: a journal is required")
 	}
 	s := &Service{cfg: o.Config, journal: o.Journal, querier: o.Querier, log: o.Logger, now: o.Now, shown: map[string]ops.Incident{}, open: map[string]bool{}, alerts: map[string]ops.IncidentAlert{}, symptoms: map[string]engine.Symptom{}}
+	s.remember.over = map[string]*past{}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

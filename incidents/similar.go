@@ -4,8 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"goc/incidents/engine"
 	"goc/ops"
@@ -14,12 +18,12 @@ import (
 // How much each thing that two incidents share counts, and how much it takes to be listed. Together they are 1.
 const (
 	weighClass     = 0.10
-	weighService   = 0.30 // a caller or callee counts half
+	weighService   = 0.35 // a caller or callee counts half
 	weighPlace     = 0.15 // the same city or network counts half
-	weighAlerts    = 0.20
+	weighAlerts    = 0.15
 	weighFault     = 0.15
 	weighSigns     = 0.10
-	similarEnough  = 0.35
+	similarEnough  = 0.39 // the same service alone is enough; the same place and alerts are
 	maxSimilar     = 5
 	maxSimilarRead = 2_000 // events of a past incident that are read for what helped
 )
@@ -51,54 +55,117 @@ func (s *Service) Similar(ctx context.Context, id string) ([]ops.Similar, error)
 	return out, nil
 }
 
-// resembling compares inc with every incident in memory that was over when it was detected, or is over now.
+// resembling compares inc with every incident in memory that is over, and keeps the most similar.
 func (s *Service) resembling(inc ops.Incident) []ops.Similar {
-	past, symptoms := s.past(inc)
 	cat := s.catalog.Load()
-	now := traitsOf(inc, symptoms[0], cat)
-	out := []ops.Similar{}
-	for i, p := range past {
-		score, reasons := compare(now, traitsOf(p, symptoms[i+1], cat), cat)
-		if score < similarEnough {
+	s.pub.RLock()
+	now := traitsOf(inc, s.symptoms[inc.ID], cat)
+	s.pub.RUnlock()
+	type candidate struct {
+		*past
+		traits *traits
+		score  float64
+	}
+	var found []candidate
+	for _, p := range s.remember.all() {
+		if p.id == inc.ID || p.drill != (inc.Drill != nil) || p.detected.After(inc.DetectedAt.Time) {
 			continue
 		}
-		sim := ops.Similar{Incident: p.ID, Title: p.Title, Severity: p.Severity, Score: score, Reasons: reasons, Cause: p.Cause, OnsetAt: p.OnsetAt}
-		if !p.RecoveredAt.IsZero() {
-			sim.RecoveredS = p.RecoveredAt.Sub(p.OnsetAt.Time).Seconds()
+		then := s.traitsOf(p, cat)
+		if score, _ := compare(now, then, cat, false); score >= similarEnough {
+			found = append(found, candidate{p, then, score})
 		}
-		out = append(out, sim)
 	}
-	slices.SortFunc(out, func(a, b ops.Similar) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(number(b.Incident), number(a.Incident)))
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(number(b.id), number(a.id)))
 	})
-	return out[:min(len(out), maxSimilar)]
+	out := []ops.Similar{}
+	for _, p := range found[:min(len(found), maxSimilar)] {
+		_, reasons := compare(now, p.traits, cat, true)
+		out = append(out, s.similar(p.id, p.score, reasons))
+	}
+	return out
 }
 
-// past lists the incidents that inc may be compared with, and the symptoms of inc and of each of them.
-func (s *Service) past(inc ops.Incident) ([]ops.Incident, []engine.Symptom) {
+// similar is a past incident as it is shown beside another.
+func (s *Service) similar(id string, score float64, reasons []string) ops.Similar {
 	s.pub.RLock()
 	defer s.pub.RUnlock()
-	symptoms := []engine.Symptom{s.symptoms[inc.ID]}
-	var out []ops.Incident
-	for id, p := range s.shown {
-		if id == inc.ID || p.State.Active() || p.Merged != "" || (p.Drill == nil) != (inc.Drill == nil) || p.DetectedAt.After(inc.DetectedAt.Time) {
-			continue
-		}
-		out, symptoms = append(out, p), append(symptoms, s.symptoms[id])
+	p := s.shown[id]
+	sim := ops.Similar{Incident: id, Title: p.Title, Severity: p.Severity, Score: score, Reasons: reasons, Cause: p.Cause, OnsetAt: p.OnsetAt}
+	if !p.RecoveredAt.IsZero() {
+		sim.RecoveredS = p.RecoveredAt.Sub(p.OnsetAt.Time).Seconds()
 	}
-	return out, symptoms
+	return sim
+}
+
+// memory lists the incidents that are over, merged ones left out.
+type memory struct {
+	mu   sync.Mutex
+	over map[string]*past
+}
+
+// past is an incident that is over. What it is compared by is read off it when that is first asked for.
+type past struct {
+	id       string
+	detected time.Time
+	drill    bool
+	read     atomic.Pointer[reading]
+}
+
+// reading is what an incident is compared by, as one catalog explains it.
+type reading struct {
+	*traits
+	cat *ops.Catalog
+}
+
+// note takes in how an incident now is.
+func (m *memory) note(inc ops.Incident) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.over, inc.ID)
+	if !inc.State.Active() && inc.Merged == "" {
+		m.over[inc.ID] = &past{id: inc.ID, detected: inc.DetectedAt.Time, drill: inc.Drill != nil}
+	}
+}
+
+func (m *memory) forget(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.over, id)
+}
+
+func (m *memory) all() []*past {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.over))
+}
+
+// traitsOf is what a past incident is compared by.
+func (s *Service) traitsOf(p *past, cat *ops.Catalog) *traits {
+	if r := p.read.Load(); r != nil && r.cat == cat {
+		return r.traits
+	}
+	s.pub.RLock()
+	inc, sym := s.shown[p.id], s.symptoms[p.id]
+	s.pub.RUnlock()
+	t := traitsOf(inc, sym, cat)
+	p.read.Store(&reading{t, cat})
+	return t
 }
 
 // traitsOf reads off an incident what it is compared by.
-func traitsOf(inc ops.Incident, sym engine.Symptom, cat *ops.Catalog) traits {
-	t := traits{symptom: sym, stores: slices.Clone(inc.Scope.Store), cities: slices.Clone(inc.Scope.City)}
+func traitsOf(inc ops.Incident, sym engine.Symptom, cat *ops.Catalog) *traits {
+	t := &traits{symptom: sym, stores: slices.Clone(inc.Scope.Store), cities: slices.Clone(inc.Scope.City)}
 	for _, id := range inc.Scope.Store {
 		if st, ok := cat.Store(id); ok {
 			t.cities, t.networks = append(t.cities, st.City), append(t.networks, st.Network)
 		}
 	}
 	for _, a := range inc.Alerts {
-		t.alerts = append(t.alerts, a.Name())
+		if name := a.Name(); !slices.Contains(t.alerts, name) {
+			t.alerts = append(t.alerts, name)
+		}
 	}
 	for _, sign := range inc.Signs {
 		t.signs = append(t.signs, sign.Indicator)
@@ -135,18 +202,19 @@ func set(words []string) []string {
 	return slices.DeleteFunc(slices.Compact(words), func(w string) bool { return w == "" })
 }
 
-// compare says how much two incidents have in common, 0 to 1, and what.
-func compare(now, then traits, cat *ops.Catalog) (score float64, reasons []string) {
+// compare says how much two incidents have in common, 0 to 1, and, where it is asked, what.
+func compare(now, then *traits, cat *ops.Catalog, say bool) (score float64, reasons []string) {
 	add := func(weight float64, format string, facts ...any) {
-		score += weight
-		reasons = append(reasons, fmt.Sprintf(format, facts...))
+		if score += weight; say {
+			reasons = append(reasons, fmt.Sprintf(format, facts...))
+		}
 	}
 	a, b := now.symptom, then.symptom
-	switch sa, _ := cat.Service(a.Service); {
+	switch {
 	case a.Service == "" || b.Service == "":
 	case a.Service == b.Service:
 		add(weighService, "it was the same service, %s", a.Service)
-	case slices.Contains(sa.Calls, b.Service):
+	case slices.Contains(cat.Callers(b.Service), a.Service):
 		add(weighService/2, "it was %s, which %s calls", b.Service, a.Service)
 	case slices.Contains(cat.Callers(a.Service), b.Service):
 		add(weighService/2, "it was %s, which calls %s", b.Service, a.Service)
@@ -155,47 +223,66 @@ func compare(now, then traits, cat *ops.Catalog) (score float64, reasons []strin
 		score += weighClass // alone it says too little for a sentence
 	}
 	comparePlaces(now, then, add)
-	if same := both(now.alerts, then.alerts); len(same) > 0 {
-		add(weighAlerts*overlap(now.alerts, then.alerts), "the same alerts fired: %s", few(english, same))
+	if part := overlap(now.alerts, then.alerts); part > 0 {
+		add(weighAlerts*part, "the same alerts fired: %s", shared{now.alerts, then.alerts})
 	}
 	if now.fault != "" && now.fault == then.fault {
 		add(weighFault, "a %s %s it then, and a %s %s it now", then.fault, verbOf(then.named), now.fault, verbOf(now.named))
 	}
-	if same := both(now.signs, then.signs); len(same) > 0 {
-		add(weighSigns*overlap(now.signs, then.signs), "the same indicators departed: %s", few(english, same))
+	if part := overlap(now.signs, then.signs); part > 0 {
+		add(weighSigns*part, "the same indicators departed: %s", shared{now.signs, then.signs})
 	}
 	return score, reasons
 }
 
-func comparePlaces(now, then traits, add func(float64, string, ...any)) {
-	stores, cities, networks := both(now.stores, then.stores), both(now.cities, then.cities), both(now.networks, then.networks)
-	switch {
-	case len(stores) > 0:
-		add(weighPlace*(0.5+0.5*overlap(now.stores, then.stores)), "it was in the same stores: %s", few(english, stores))
-	case len(now.stores)+len(then.stores) == 0 && len(now.cities)+len(then.cities) == 0:
+func comparePlaces(now, then *traits, add func(float64, string, ...any)) {
+	if len(now.stores)+len(now.cities)+len(then.stores)+len(then.cities) == 0 {
 		if now.symptom.Class == "service" && then.symptom.Class == "service" {
 			add(weighPlace/2, "neither was bound to a place")
 		}
-	case len(networks) == 1 && len(now.networks) == 1 && len(then.networks) == 1:
-		add(weighPlace/2, "the stores hang on the same network, %s", networks[0])
-	case len(cities) > 0:
-		add(weighPlace/2*overlap(now.cities, then.cities), "it was in the same city: %s", few(english, cities))
+		return
+	}
+	if part := overlap(now.stores, then.stores); part > 0 {
+		add(weighPlace*(0.5+0.5*part), "it was in the same stores: %s", shared{now.stores, then.stores})
+		return
+	}
+	if len(now.networks) == 1 && slices.Equal(now.networks, then.networks) {
+		add(weighPlace/2, "the stores hang on the same network, %s", now.networks[0])
+		return
+	}
+	if part := overlap(now.cities, then.cities); part > 0 {
+		add(weighPlace/2*part, "it was in the same city: %s", shared{now.cities, then.cities})
 	}
 }
 
-// both lists what is in two sorted lists, overlap how large a part of all that is.
-func both(a, b []string) (out []string) {
-	for _, w := range a {
-		if _, found := slices.BinarySearch(b, w); found {
-			out = append(out, w)
+// shared is what two sorted lists have in common, listed only when somebody reads it.
+type shared struct{ a, b []string }
+
+// String lists the first few.
+func (s shared) String() string {
+	var both []string
+	for _, w := range s.a {
+		if _, found := slices.BinarySearch(s.b, w); found {
+			both = append(both, w)
 		}
 	}
-	return out
+	return few(english, both)
 }
 
+// overlap is how large a part of two sorted lists is in both, 0 to 1.
 func overlap(a, b []string) float64 {
-	n := len(both(a, b))
-	return float64(n) / float64(max(1, len(a)+len(b)-n))
+	n, all := 0, len(a)+len(b)
+	for len(a) > 0 && len(b) > 0 {
+		switch c := strings.Compare(a[0], b[0]); {
+		case c < 0:
+			a = a[1:]
+		case c > 0:
+			b = b[1:]
+		default:
+			n, a, b = n+1, a[1:], b[1:]
+		}
+	}
+	return float64(n) / float64(max(1, all-n))
 }
 
 // whatHelped lists what put a past incident right: plans that ran and verified, changes that were rolled back, and what

@@ -19,6 +19,8 @@ type story struct {
 	changes map[string]ops.Change // those of the suspects and of the cause, as far as they are on record
 	cities  []string              // of the stores that are affected, in order
 	helped  string                // what people wrote when they said that customers no longer suffer
+	eased   ops.Time              // when they said so
+	clock   clock                 // the zone that it is told in
 	ended   string                // what people wrote when they resolved it
 }
 
@@ -28,7 +30,7 @@ func (s *Service) storyOf(ctx context.Context, id string) (story, error) {
 	if err != nil {
 		return story{}, err
 	}
-	st := story{inc: inc, now: s.now().UTC(), every: s.updates[inc.Severity], changes: s.changesOf(inc), cities: s.citiesOf(inc)}
+	st := story{inc: inc, now: s.now().UTC(), every: s.updates[inc.Severity], changes: s.changesOf(inc), cities: s.citiesOf(inc), clock: s.clockOf(inc.Scope.Store)}
 	err = s.eachEvent(ctx, id, func(ev ops.Event) bool {
 		st.hear(ev)
 		return len(st.entries) < maxTimeline
@@ -67,6 +69,32 @@ func (s *Service) citiesOf(inc ops.Incident) []string {
 	return slices.Compact(out)
 }
 
+// clockOf is the zone of stores where all have the same, of the whole chain where none are named; else UTC.
+func (s *Service) clockOf(stores []string) clock {
+	cat := s.catalog.Load()
+	zones := map[string]bool{}
+	for _, id := range stores {
+		st, _ := cat.Store(id)
+		zones[st.Timezone] = true
+	}
+	if len(stores) == 0 {
+		for _, st := range cat.Stores {
+			zones[st.Timezone] = true
+		}
+	}
+	if len(zones) == 1 {
+		for name := range zones {
+			if loc, err := time.LoadLocation(name); err == nil {
+				return clock{loc}
+			}
+		}
+	}
+	return clock{time.UTC}
+}
+
+// at is a time as the story tells it.
+func (st story) at(t ops.Time) string { return st.clock.at(t, st.now) }
+
 // hear takes one event of the incident in.
 func (st *story) hear(ev ops.Event) {
 	if e, ok := entry(ev); ok {
@@ -82,7 +110,7 @@ func (st *story) hear(ev ops.Event) {
 	}
 	switch ev.Name {
 	case "incident.mitigated":
-		st.helped = d.Note
+		st.helped, st.eased = d.Note, ev.At
 	case "incident.resolved":
 		st.ended = d.Note
 	case "incident.plan_progress":
