@@ -29,6 +29,7 @@ type unfolding struct {
 	opened       time.Time                       // zero when it was open before
 	worst        ops.Severity                    // that it ever had
 	members      map[string]bool                 // fingerprints of the alerts that it ever listed
+	about        map[string]bool                 // their names with what they are about: another rule may give other labels
 	ranked       map[time.Duration]engine.Ranked // the last ranking, by how long after the first
 	firstRank    time.Time
 }
@@ -62,7 +63,7 @@ func (c *course) take(out engine.Outputs) {
 func (c *course) incident(inc ops.Incident, at time.Time) {
 	u := c.incidents[inc.ID]
 	if u == nil {
-		u = &unfolding{worst: inc.Severity, members: map[string]bool{}, ranked: map[time.Duration]engine.Ranked{}}
+		u = &unfolding{worst: inc.Severity, members: map[string]bool{}, about: map[string]bool{}, ranked: map[time.Duration]engine.Ranked{}}
 		if !inc.DetectedAt.Before(at) {
 			u.opened = at
 		}
@@ -71,6 +72,7 @@ func (c *course) incident(inc ops.Incident, at time.Time) {
 	u.Incident, u.worst = inc, min(u.worst, inc.Severity) // P1 sorts before P2
 	for _, a := range inc.Alerts {
 		u.members[a.Fingerprint] = true
+		u.about[a.Name()+" "+a.Scope().String()] = true
 	}
 }
 
@@ -139,14 +141,22 @@ func (u *unfolding) shares(o *unfolding) int {
 	if u.ends().Before(o.OnsetAt.Time) || o.ends().Before(u.OnsetAt.Time) {
 		return 0
 	}
-	n := 0
-	for fp := range u.members {
-		if o.members[fp] {
-			n += 2
-		}
+	n := 2 * both(u.members, o.members)
+	if n == 0 {
+		n = both(u.about, o.about)
 	}
 	if n == 0 && u.Title == o.Title && len(u.members)+len(o.members) == 0 {
 		return 1
+	}
+	return n
+}
+
+// both is how many of a are in b.
+func both(a, b map[string]bool) (n int) {
+	for k := range a {
+		if b[k] {
+			n++
+		}
 	}
 	return n
 }
