@@ -86,29 +86,6 @@ func (s *Service) JudgeSuspect(ctx context.Context, who ops.Principal, id, chang
 	return s.act(ctx, engine.Action{Do: "judge", Who: who, ID: id, Change: change, Confirmed: confirmed, Note: note})
 }
 
-// alertsPerStep bounds one mutation of a batch of alerts.
-const alertsPerStep = 2_500
-
-// ReceiveAlerts takes alerts from anywhere, at most ops.MaxAlertsBatch at once: those that are good are on disk when it
-// returns, the others are listed with their reasons.
-func (s *Service) ReceiveAlerts(ctx context.Context, source string, alerts []ops.Alert) ([]ops.Rejected, error) {
-	if len(alerts) > ops.MaxAlertsBatch {
-		return nil, ops.Errorf(ops.TooLarge, "a batch may hold at most %d alerts", ops.MaxAlertsBatch)
-	}
-	s.counts.received(source, len(alerts))
-	rejected := []ops.Rejected{}
-	var receipts []*ops.Receipt
-	for from := 0; from < len(alerts); from += alertsPerStep {
-		out, r := s.step(engine.Alerts{Source: source, Alerts: alerts[from:min(len(alerts), from+alertsPerStep)]})
-		receipts = append(receipts, r...)
-		for _, no := range out.Rejected {
-			rejected = append(rejected, ops.Rejected{Index: from + no.Index, Reason: no.Reason})
-		}
-	}
-	s.counts.refused(source, len(rejected))
-	return rejected, wait(ctx, receipts)
-}
-
 // PutSilence sets a silence, or changes the one of its id; the answer has the id that it got.
 func (s *Service) PutSilence(ctx context.Context, who ops.Principal, sil ops.Silence) (ops.Silence, error) {
 	out, err := s.do(ctx, engine.PutSilence{Who: who, Silence: sil})

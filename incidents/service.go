@@ -55,6 +55,8 @@ type Service struct {
 	now     func() time.Time
 	counts  *metrics
 
+	arrivals arrivals
+
 	mu      sync.Mutex
 	engine  *engine.Engine
 	latest  time.Time         // of the last step: time does not run backwards
@@ -144,6 +146,11 @@ func (s *Service) step(in engine.Input) (engine.Outputs, []*ops.Receipt) {
 	in, unsound := engine.Whole(in)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.run(in, unsound)
+}
+
+// run is step for those who hold the mutex and whose input is whole.
+func (s *Service) run(in engine.Input, unsound error) (engine.Outputs, []*ops.Receipt) {
 	out := s.engine.Step(in, s.tell())
 	s.record(in, unsound)
 	var receipts []*ops.Receipt

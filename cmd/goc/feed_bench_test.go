@@ -74,7 +74,7 @@ func (f *feed) listen(b *testing.B, url string) {
 // half alone, to the whole program on SQLite, and says how long each took from when it was due to be sent until the
 // live feed told of the incident that took it in.
 func BenchmarkAlertsToTheLiveFeed(b *testing.B) {
-	const seconds, batch = 20, 50
+	const seconds, batch, senders = 20, 50, 256
 	url, client := benchServer(b)
 	f := &feed{sent: map[string]time.Time{}}
 	f.listen(b, url)
@@ -84,7 +84,8 @@ func BenchmarkAlertsToTheLiveFeed(b *testing.B) {
 	}
 	posts := make(chan post, 100_000)
 	var wg sync.WaitGroup
-	for range 32 {
+	client.Transport = &http.Transport{MaxIdleConnsPerHost: senders}
+	for range senders {
 		wg.Go(func() {
 			for p := range posts {
 				for _, l := range p.alerts {
