@@ -88,6 +88,10 @@ func (e *Engine) teamOf(inc *incident) string {
 	if s, _ := e.catalog.Service(inc.rootSight.service); s.Owner != "" {
 		return s.Owner
 	}
+	owned := func(name string) bool { s, _ := e.catalog.Service(name); return s.Owner != "" }
+	if !slices.ContainsFunc(inc.Scope.Service, owned) {
+		return "" // without a look at each of thousands of alerts
+	}
 	alerts := map[string]int{}
 	for _, a := range inc.members {
 		alerts[a.Labels["service"]]++

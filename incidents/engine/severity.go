@@ -86,7 +86,7 @@ func (e *Engine) factsOf(inc *incident, now time.Time) facts {
 		if inc.firing > 0 && a.Status != ops.Firing {
 			continue // what is over no longer counts; when all is, the last says how bad it was
 		}
-		if l := a.Labels["severity"]; slices.Index(labelOrder, l) > slices.Index(labelOrder, f.label) {
+		if l := a.Labels["severity"]; l != f.label && slices.Index(labelOrder, l) > slices.Index(labelOrder, f.label) {
 			f.label = l
 		}
 		if a.Labels["device"] != "" {
