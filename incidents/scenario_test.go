@@ -29,6 +29,7 @@ var midnight = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 //	catalog                                the lines that follow name services and stores; it begins anew
 //	@30s firing alertname=X service=cart   an alert; other words are labels, summary="…" its summary
 //	@30s resolved alertname=X …            with the same labels
+//	                                       an alert that ends in "with" comes in one batch with the next
 //	@30s change CHG-1 kind=release …       a change; started unless planned
 //	@30s stage CHG-1 1 finished units=a,b stores=SH-001
 //	@30s sample cart success_ratio 0.5 store=SH-001 [from=-5m every=10s]
@@ -80,6 +81,7 @@ type scenario struct {
 	latest  map[string]ops.Incident
 	silence string
 	kept    []kept
+	batch   []ops.Alert // to be sent with the next alert
 	out     strings.Builder
 }
 
@@ -313,7 +315,7 @@ func (s *scenario) command(w []string) {
 	case "tick":
 		s.step(engine.Tick{})
 	case "firing", "resolved":
-		s.alert(do, a)
+		s.alert(do, a, slices.Contains(w, "with"))
 	case "change":
 		s.change(w[2], a)
 	case "stage":
@@ -344,12 +346,14 @@ func (s *scenario) command(w []string) {
 	}
 }
 
-func (s *scenario) alert(status string, a map[string]string) {
+func (s *scenario) alert(status string, a map[string]string, with bool) {
 	al := ops.Alert{Status: ops.AlertStatus(status), Labels: map[string]string{}, Annotations: map[string]string{}, EndsAt: ops.At(s.now.Add(time.Hour))}
 	for k, v := range a {
 		switch k {
 		case "summary":
 			al.Annotations[k] = v
+		case "began":
+			al.StartsAt = ops.At(midnight.Add(s.duration(v)))
 		case "lease":
 			al.EndsAt = ops.At(s.now.Add(s.duration(v)))
 		case "started":
@@ -361,7 +365,12 @@ func (s *scenario) alert(status string, a map[string]string) {
 	if status == "resolved" {
 		al.EndsAt = ops.At(s.now)
 	}
-	s.step(engine.Alerts{Source: "rules", Alerts: []ops.Alert{al}})
+	s.batch = append(s.batch, al)
+	if with {
+		return
+	}
+	s.step(engine.Alerts{Source: "rules", Alerts: s.batch})
+	s.batch = nil
 }
 
 // fingerprints finds alerts of an incident by their summaries, parted by semicolons.

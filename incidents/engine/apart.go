@@ -209,12 +209,15 @@ func (e *Engine) relapse(inc *incident, s sight) bool {
 	return s.name == root.name
 }
 
-// again says why the same alert is another trouble this time, "" when it is not: what did it was taken back, the incident
-// recovered, and now another change is likely.
+// again says why the same alert is another trouble this time, "" when it is not: what did it was rolled back and the
+// incident recovered, and that is a while ago, or another change is likely now.
 func (e *Engine) again(inc *incident, al *alert, now time.Time) string {
 	old := e.prime(inc)
 	if _, gone := undone(old); !gone || inc.RecoveredAt.IsZero() || al.By != "" || !al.StartsAt.After(inc.RecoveredAt.Time) {
 		return ""
+	}
+	if since := al.StartsAt.Sub(inc.RecoveredAt.Time); since > atOnce {
+		return fmt.Sprintf("%s had recovered %s before, after %s was rolled back", inc.ID, ops.Since(since), old.ID)
 	}
 	if first := e.firstSuspect([]*alert{al}, al.sight, now); first != "" && first != old.ID {
 		return fmt.Sprintf("%s had recovered after %s was rolled back, and now %s is the first suspect", inc.ID, old.ID, first)

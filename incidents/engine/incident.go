@@ -79,6 +79,7 @@ type Extra struct {
 	Titled       bool         `json:"titled,omitempty"`      // by a person: the title stays
 	Apart        []string     `json:"apart,omitempty"`       // incidents that people split it from, by id
 	Out          []string     `json:"out,omitempty"`         // fingerprints that people took out of it, sorted
+	After        ops.Time     `json:"after"`                 // it began after this: another incident was over by then
 	Beside       string       `json:"beside,omitempty"`      // the incident that a suspect alone keeps it apart from
 }
 

@@ -21,6 +21,9 @@ func (e *Engine) open(al *alert, f found, now time.Time) {
 		data["apart_from"], data["reason"] = f.apart.ID, f.because
 		if e.past(f.apart, al.sight) == "" { // suspects may change
 			inc.Beside = f.apart.ID
+		} else {
+			since, _ := e.over(f.apart)
+			inc.After = ops.At(since)
 		}
 	}
 	inc.setRoot(al, e)

@@ -144,7 +144,7 @@ func (e *Engine) joinByCause(inc *incident, now time.Time) {
 		if !ok || other != first || older.byHand() || e.keptApart(inc, older) || (older.rootSight.class() == aboutPlace) != (inc.rootSight.class() == aboutPlace) {
 			continue
 		}
-		if since, _ := e.over(older); !since.IsZero() && inc.OnsetAt.After(since) {
+		if e.past(older, inc.rootSight) != "" {
 			continue
 		}
 		if d, below := older.below[inc.rootSight.service]; below && d > 0 && inc.rootSight.class() == aboutService {

@@ -31,7 +31,7 @@ func (e *Engine) moveOnset(inc *incident, start time.Time, from string, now time
 	all := suspects.Departures(e.samples, services, inc.Scope.Store, minTime(start.Add(e.cfg.Window), now), e.Direction)
 	d, ok := suspects.First(all)
 	switch {
-	case ok && !d.At.After(at):
+	case ok && !d.At.After(at) && !d.At.Before(inc.After.Time):
 		at, by, from = d.At, d.Interval, d.Text()
 	case ok:
 		from += "; the signal left its course only after it"
