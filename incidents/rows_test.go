@@ -2,6 +2,7 @@ package incidents_test
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -26,34 +27,37 @@ func (r rows) write(m ops.Mutation) {
 // saved reads back what an engine starts from, as the service does.
 func (r rows) saved(t testing.TB) engine.Saved {
 	t.Helper()
-	saved := engine.Saved{Priors: suspects.Priors{}}
-	decode := func(body []byte, v any) {
-		if err := json.Unmarshal(body, v); err != nil {
-			t.Fatal(err)
-		}
+	saved, err := r.read()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return saved
+}
+
+func (r rows) read() (saved engine.Saved, err error) {
+	saved.Priors = suspects.Priors{}
 	for k, body := range r {
 		switch k[0] {
 		case "incident":
 			var s engine.Stored
-			decode(body, &s)
+			err = errors.Join(err, json.Unmarshal(body, &s))
 			saved.Incidents = append(saved.Incidents, s)
 		case "alert":
 			a := engine.SavedAlert{ID: k[1]}
-			decode(body, &a.StoredAlert)
+			err = errors.Join(err, json.Unmarshal(body, &a.StoredAlert))
 			saved.Alerts = append(saved.Alerts, a)
 		case "silence":
 			var s ops.Silence
-			decode(body, &s)
+			err = errors.Join(err, json.Unmarshal(body, &s))
 			saved.Silences = append(saved.Silences, s)
 		case "prior":
 			var c suspects.Count
-			decode(body, &c)
+			err = errors.Join(err, json.Unmarshal(body, &c))
 			saved.Priors[ops.ChangeKind(k[1])] = c
 		}
 	}
 	slices.SortFunc(saved.Alerts, func(a, b engine.SavedAlert) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(saved.Incidents, func(a, b engine.Stored) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(saved.Silences, func(a, b ops.Silence) int { return strings.Compare(a.ID, b.ID) })
-	return saved
+	return saved, err
 }

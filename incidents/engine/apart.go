@@ -93,6 +93,8 @@ func (e *Engine) cameTo(r *reach, s sight) bool {
 	switch {
 	case r.stores != nil && s.store != "":
 		return r.stores[s.store]
+	case r.stores != nil && s.class() == aboutDevices: // of a kind or firmware, wherever they are
+		return true
 	case r.stores != nil:
 		all, hit := e.storesIn(s), 0
 		for _, i := range all {

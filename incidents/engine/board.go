@@ -81,6 +81,9 @@ func (e *Engine) post(inc *incident) {
 	default:
 		e.board.add(inc, mark{byInstance, root.instance})
 	}
+	for p := range inc.dark {
+		e.board.add(inc, mark{byTrouble, p.key()})
+	}
 	for _, p := range e.around(root) {
 		e.board.add(inc, mark{byPlace, p.key()})
 	}

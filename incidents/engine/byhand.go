@@ -183,7 +183,7 @@ func (e *Engine) unlink(inc *incident, in Action, now time.Time) error {
 
 // placeAnew puts an alert that was taken out of an incident where it belongs otherwise. One that is resolved is over.
 func (e *Engine) placeAnew(a *alert, now time.Time) {
-	a.Reason = ""
+	a.Reason, a.InhibitedBy = "", ""
 	e.touchAlert(a)
 	if a.Status == ops.Resolved {
 		e.unstore(a)

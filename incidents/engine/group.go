@@ -124,6 +124,11 @@ func (e *Engine) explains(inc *incident, s sight, now time.Time) (tie, bool) {
 			return tie{strength: placeParent, reason: place + " as a whole is in trouble, which explains what happens in it"}, true
 		}
 	}
+	for _, p := range e.around(s) {
+		if a := inc.darkAt(p); a != nil && (s.class() != aboutPlace || s.place() == p) {
+			return tie{strength: placeParent, reason: p.String() + " as a whole is in trouble, which explains what happens in it"}, true
+		}
+	}
 	young := e.young(inc, now)
 	if s.class() == aboutService && root.class() == aboutService {
 		return e.serviceTie(inc, s, young)

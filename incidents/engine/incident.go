@@ -24,6 +24,7 @@ type incident struct {
 	rankDue   bool
 	firing    int // members that fire
 	dirty     bool
+	dark      map[place]*alert    // those of its alerts that say that a place as a whole is in trouble
 	marks     []mark              // where it stands on the board
 	listed    []ops.IncidentAlert // what people see of the members, until one changes
 	shared    bool                // the scope has been shown as it is: it must be copied before it is changed

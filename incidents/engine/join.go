@@ -95,9 +95,34 @@ func (e *Engine) hold(inc *incident, al *alert) {
 	}
 	al.incident, al.InhibitedBy = inc, ""
 	inc.members[al.Fingerprint] = al
+	if al.sight.class() == aboutPlace {
+		e.darken(inc, al)
+	}
 	e.widenBy(inc, al.sight)
 	e.touchAlert(al)
 	e.unsettle(inc).explain = true
+}
+
+// darken notes that an alert of inc says that a place as a whole is in trouble: it explains what happens there.
+func (e *Engine) darken(inc *incident, al *alert) {
+	p := al.sight.place()
+	if inc.dark == nil {
+		inc.dark = map[place]*alert{}
+	}
+	inc.dark[p] = al
+	if inc.State.Active() {
+		e.board.add(inc, mark{byTrouble, p.key()})
+	}
+	u := e.unsettle(inc)
+	u.dark = append(u.dark, al)
+}
+
+// darkAt is the alert of inc that says that p as a whole is in trouble, nil when none that fires does.
+func (inc *incident) darkAt(p place) *alert {
+	if a := inc.dark[p]; a != nil && a.incident == inc && a.Status == ops.Firing {
+		return a
+	}
+	return nil
 }
 
 // release ends the membership of an alert that another incident is to hold.
@@ -219,6 +244,7 @@ func (e *Engine) lead(inc *incident, al *alert, now time.Time) {
 type unsettled struct {
 	added   []*alert // not yet told of
 	ended   []*alert // resolved, and not yet told of
+	dark    []*alert // new ones about whole places, which may explain what others have
 	lead    bool     // it has a new root, which may explain other incidents
 	grew    bool     // it shows in more places or services, so its root may explain more
 	explain bool     // what its root explains must be looked at anew
@@ -244,9 +270,7 @@ func (e *Engine) conclude(now time.Time) {
 			u := inc.unsettled
 			e.tellAlerts(inc, now)
 			inc.unsettled = nil
-			if (u.lead || u.grew) && inc.State.Active() {
-				e.takeOver(inc, now)
-			}
+			e.takeOverBy(inc, u, now)
 			if inc.State.Active() {
 				e.judgeSeverity(inc, now, false)
 			}

@@ -8,16 +8,29 @@ import (
 	"goc/ops"
 )
 
-// takeOver gives inc what its root explains of others: whole incidents, and of those that began elsewhere as well the
-// alerts that began when it did.
-func (e *Engine) takeOver(inc *incident, now time.Time) {
-	for _, other := range e.reachable(inc) {
+// takeOverBy gives inc what its root explains of others when the root or the scope is new, and what happens in the
+// places that it has just been told are in trouble as a whole.
+func (e *Engine) takeOverBy(inc *incident, u *unsettled, now time.Time) {
+	if (u.lead || u.grew) && inc.rootFires() {
+		e.takeOver(inc, inc.rootSight, now)
+	}
+	for _, a := range u.dark {
+		if a.Fingerprint != inc.Root && a.Status == ops.Firing && a.incident != nil {
+			e.takeOver(a.incident, a.sight, now)
+		}
+	}
+}
+
+// takeOver gives inc what one of its alerts, of sight s, explains of others: whole incidents, and of those that began
+// elsewhere as well the alerts that began when it did.
+func (e *Engine) takeOver(inc *incident, s sight, now time.Time) {
+	for _, other := range e.reachable(inc, s) {
 		if !inc.State.Active() || !other.State.Active() {
 			continue
 		}
-		t, ok := e.rootTie(inc, other)
+		t, ok := e.rootTie(inc, s, other, now)
 		if !ok {
-			e.pull(inc, other, now)
+			e.pull(inc, s, other, now)
 			continue
 		}
 		from, into := other, inc
@@ -27,7 +40,7 @@ func (e *Engine) takeOver(inc *incident, now time.Time) {
 		if !e.mayMerge(from, into, t) {
 			continue
 		}
-		if into == other {
+		if into == other && t.lead {
 			into.adoptRoot(inc, e)
 			e.unsettle(into).lead = true
 		}
@@ -35,9 +48,8 @@ func (e *Engine) takeOver(inc *incident, now time.Time) {
 	}
 }
 
-// reachable lists the active incidents that the root of inc could explain, the oldest first.
-func (e *Engine) reachable(inc *incident) []*incident {
-	root := inc.rootSight
+// reachable lists the active incidents that an alert of inc could explain, the oldest first.
+func (e *Engine) reachable(inc *incident, s sight) []*incident {
 	seen := map[*incident]bool{inc: true}
 	var out []*incident
 	visit := func(by byte, value string) {
@@ -49,11 +61,12 @@ func (e *Engine) reachable(inc *incident) []*incident {
 		}
 	}
 	switch {
-	case root.class() == aboutPlace && root.store != "":
-		visit(byStore, root.store)
-	case root.class() == aboutPlace:
+	case s.class() == aboutPlace && s.store != "":
+		visit(byStore, s.store)
+		visit(byName, aboutPlace+"/"+s.name)
+	case s.class() == aboutPlace:
 		out = slices.DeleteFunc(slices.Clone(e.active), func(o *incident) bool { return o == inc })
-	case root.class() == aboutService:
+	case s.class() == aboutService:
 		for service := range inc.above {
 			visit(byRoot, service)
 		}
@@ -62,21 +75,21 @@ func (e *Engine) reachable(inc *incident) []*incident {
 	return out
 }
 
-// rootTie says whether the root of inc explains all of other.
-func (e *Engine) rootTie(inc, other *incident) (tie, bool) {
-	root, s := inc.rootSight, other.rootSight
-	if !inc.rootFires() {
-		return tie{}, false
-	}
-	if root.class() == aboutPlace {
-		if place, ok := e.covers(root, s); ok && e.allIn(other, root) {
-			return tie{strength: placeOver, reason: place + " as a whole is in trouble, which explains it"}, true
+// rootTie says whether an alert of inc, of sight s, explains all of other, or resembles its root in a place that both lie in.
+func (e *Engine) rootTie(inc *incident, s sight, other *incident, now time.Time) (tie, bool) {
+	o := other.rootSight
+	switch {
+	case s.class() == aboutPlace:
+		if place, ok := e.covers(s, o); ok && e.allIn(other, s) {
+			return tie{strength: placeOver, lead: true, reason: place + " as a whole is in trouble, which explains it"}, true
 		}
-		return tie{}, false
-	}
-	if root.class() == aboutService && s.class() == aboutService && placesMeet(inc, s) {
-		if d, ok := inc.above[s.service]; ok && d > 0 {
-			return tie{strength: calleeBelow, reason: fmt.Sprintf("%s depends on %s, which is failing (%s away)", s.service, root.service, count(d, "call", "calls"))}, true
+		if o.class() == aboutPlace {
+			t, ok := e.placeTie(other, s, e.young(other, now))
+			return t, ok && t.strength == sharedPlace
+		}
+	case s.class() == aboutService && o.class() == aboutService && placesMeet(inc, o):
+		if d, ok := inc.above[o.service]; ok && d > 0 {
+			return tie{strength: calleeBelow, lead: true, reason: fmt.Sprintf("%s depends on %s, which is failing (%s away)", o.service, s.service, count(d, "call", "calls"))}, true
 		}
 	}
 	return tie{}, false
@@ -105,7 +118,7 @@ func (inc *incident) rootFires() bool {
 	if root := inc.members[inc.Root]; root != nil {
 		return root.Status == ops.Firing
 	}
-	return inc.Declared
+	return inc.Declared && inc.Root == ""
 }
 
 // byHand says whether people made this incident: then the program takes nothing of it away.
@@ -176,9 +189,13 @@ func (e *Engine) merge(from, into *incident, now time.Time, actor, reason string
 	if into.AcknowledgedAt.IsZero() && !from.AcknowledgedAt.IsZero() && into.State == ops.IncidentOpen {
 		into.AcknowledgedAt, into.State = from.AcknowledgedAt, ops.IncidentAcknowledged
 	}
-	if into.firing > 0 {
+	switch {
+	case into.firing > 0:
 		into.QuietSince = ops.Time{}
+	case into.QuietSince.IsZero() && len(into.members) > 0:
+		into.QuietSince = ops.At(now)
 	}
+	e.prune(into)
 	from.Merged, from.State, from.ResolvedAt, from.ResolvedBy = into.ID, ops.IncidentResolved, ops.At(now), actor
 	e.close(from)
 	data := func() map[string]any { return map[string]any{"from": from.ID, "into": into.ID, "reason": reason} }

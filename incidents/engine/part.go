@@ -80,11 +80,10 @@ func (e *Engine) reunite(inc *incident, now time.Time) {
 	}
 }
 
-// pull takes over the alerts of another incident that began in the place of the root of inc when that did: the place
+// pull takes over the alerts of another incident that began in a place that is in trouble as a whole when that did: it
 // explains them, though not the rest of that incident. What the first suspect of the other can have done stays there.
-func (e *Engine) pull(inc, other *incident, now time.Time) {
-	root := inc.rootSight
-	if root.class() != aboutPlace || !inc.rootFires() || other.byHand() || other.rootSight.class() == aboutPlace && other.rootSight.place() == root.place() {
+func (e *Engine) pull(inc *incident, root sight, other *incident, now time.Time) {
+	if root.class() != aboutPlace || other.byHand() || other.rootSight.class() == aboutPlace && other.rootSight.place() == root.place() {
 		return
 	}
 	var r *reach
@@ -103,7 +102,7 @@ func (e *Engine) pull(inc, other *incident, now time.Time) {
 			took = append(took, a)
 		}
 	}
-	if len(took) == 0 || e.past(inc, took[0].sight) != "" {
+	if len(took) == 0 || len(took) == len(other.members) || e.past(inc, took[0].sight) != "" {
 		return
 	}
 	slices.SortFunc(took, byStart)
