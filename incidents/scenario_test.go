@@ -43,7 +43,7 @@ var midnight = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 //	@30s silence alertname=X for=10m;      expire
 //	@30s task_add INC-1 title="…" owner=bob due=2h kind=action_item by=ann; task_change INC-1 task=1 done=true due=none
 //	@30s cause INC-1 text="…" change=CHG-1; update INC-1 text="…"; attach INC-1 url=… title=…; detach INC-1 link=1
-//	show INC-1                             how it now is
+//	show INC-1 [alerts]                    how it now is; alerts leaves its suspects out
 //	signs INC-1                            where its onset was found, its signs and its impact
 //	work INC-1                             what people do about it
 func TestScenarios(t *testing.T) {
@@ -294,7 +294,11 @@ func (s *scenario) keep(w []string, a map[string]string) {
 func (s *scenario) command(w []string) {
 	switch w[0] {
 	case "show":
-		s.show(s.latest[w[1]])
+		inc := s.latest[w[1]]
+		if len(w) > 2 {
+			inc.Suspects = nil
+		}
+		s.show(inc)
 		return
 	case "signs":
 		s.signs(s.latest[w[1]])
