@@ -131,7 +131,7 @@ func (inc *incident) contradiction() string {
 // that is held against it. What another incident explains is not.
 func (e *Engine) departedAgain(inc *incident, now time.Time) (string, bool) {
 	for _, s := range inc.Signs {
-		if s.State != signOff || e.explainedElsewhere(inc, s.Service) != nil {
+		if s.State != signOff || e.explainedElsewhere(inc, s.Service, false) != nil {
 			continue
 		}
 		for _, w := range inc.Watched {
@@ -146,11 +146,12 @@ func (e *Engine) departedAgain(inc *incident, now time.Time) (string, bool) {
 	return "", false
 }
 
-// explainedElsewhere finds another incident that goes on and fails in the same places, in the service itself or in one that
-// it depends on; nil when there is none.
-func (e *Engine) explainedElsewhere(inc *incident, service string) *incident {
+// explainedElsewhere finds another incident that has not recovered and fails in the same places, in the service itself or
+// in one that it depends on; nil when there is none. firing wants one that still has reason to: two that are quiet must
+// not excuse each other.
+func (e *Engine) explainedElsewhere(inc *incident, service string, firing bool) *incident {
 	for _, o := range e.active {
-		if o == inc || !o.RecoveredAt.IsZero() || o.firing == 0 && !o.Declared {
+		if o == inc || !o.RecoveredAt.IsZero() || firing && o.firing == 0 && !o.Declared {
 			continue
 		}
 		_, above := o.above[service]
@@ -169,7 +170,7 @@ func (e *Engine) othersTrouble(inc *incident) string {
 		if s.State != signOff {
 			continue
 		}
-		o := e.explainedElsewhere(inc, s.Service)
+		o := e.explainedElsewhere(inc, s.Service, true)
 		if o == nil {
 			return ""
 		}

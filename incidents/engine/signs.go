@@ -49,6 +49,11 @@ func (e *Engine) lookForSigns(inc *incident, now time.Time) {
 	if slices.ContainsFunc(all, func(d suspects.Departure) bool { return !steady(d) }) {
 		all = slices.DeleteFunc(all, steady) // where something says what is bad, what only moves proves nothing
 	}
+	told := inc.toldIndicators()
+	named := func(d suspects.Departure) bool { return told[d.Key.Indicator] }
+	if slices.ContainsFunc(all, named) { // what its alerts speak of proves the incident; what else moved may have its own reason
+		all = slices.DeleteFunc(all, func(d suspects.Departure) bool { return !named(d) })
+	}
 	slices.SortStableFunc(all, func(a, b suspects.Departure) int { return cmp.Compare(b.Size, a.Size) })
 	if d, ok := suspects.First(all); ok && age <= time.Minute && !inc.Declared {
 		e.onsetEarlier(inc, d, now) // in stores that have joined since
@@ -59,6 +64,17 @@ func (e *Engine) lookForSigns(inc *incident, now time.Time) {
 			inc.Watched = append(inc.Watched, newWatch(d, s))
 		}
 	}
+}
+
+// toldIndicators are those that its alerts name in their label "indicator", as the shipped rules do.
+func (inc *incident) toldIndicators() map[string]bool {
+	told := map[string]bool{}
+	for _, a := range inc.members {
+		if name := a.Labels["indicator"]; name != "" {
+			told[name] = true
+		}
+	}
+	return told
 }
 
 // adoptSigns goes on watching what another incident watched that is now part of this one.
