@@ -108,7 +108,7 @@ func (e *Engine) tellRanking(inc *incident, before string, now time.Time) {
 	}
 	inc.toldP = first.Probability
 	text := fmt.Sprintf("first suspect: %s, %s (%s)", first.ChangeID, first.Title, percent(first.Probability))
-	if len(first.Reasons) > 0 {
+	if len(first.Reasons) > 0 && first.Reasons[0].Weight > 0 {
 		text += ": " + first.Reasons[0].Text
 	}
 	if inc.NoChange > first.Probability {

@@ -103,8 +103,8 @@ func differ(plain, got Ranking) string {
 }
 
 func TestTheMatrixComesToTheSameAsPairByPair(t *testing.T) {
-	c := newChain(30, 200, 8000) // more candidates than the bound
-	cases := c.alerts(300, 30)
+	c := newChain(30, 200, 4000) // more candidates than the bound
+	cases := c.alerts(150, 30)
 	for i := range cases {
 		switch i % 10 {
 		case 0:

@@ -15,7 +15,7 @@ import (
 // gaps compare what the change has treated with what it has not, at the same time and for each pair of caller and
 // callee by itself: the worst pair counts, because a fault often shows to one caller only.
 func (m *measured) gaps(k Case, c *candidate, w World, now time.Time) {
-	pairs := comparisons(k, c, m.exposure, w, now)
+	pairs := m.comparisons(k, c, w, now)
 	if len(pairs) == 0 {
 		return
 	}
@@ -124,7 +124,8 @@ func show(indicator string, v float64) string {
 }
 
 // comparisons makes one comparison for each pair and indicator in which both sides were seen.
-func comparisons(k Case, c *candidate, x exposure, w World, now time.Time) []*comparison {
+func (m *measured) comparisons(k Case, c *candidate, w World, now time.Time) []*comparison {
+	x := m.exposure
 	g := grouping{w: w, win: windowOf(k, c.Change, x, now), x: x, pairs: map[string]*comparison{}}
 	if len(x.units) > 0 && c.distance >= 0 {
 		for _, s := range w.Samples.OfService(c.Service) {
@@ -146,6 +147,11 @@ func comparisons(k Case, c *candidate, x exposure, w World, now time.Time) []*co
 				}
 			}
 		}
+	}
+	for _, p := range g.pairs {
+		m.treated += p.treated.n
+		m.untreated += p.untreated.n
+		m.untreatedBefore += p.untreatedBefore.n
 	}
 	return g.both()
 }

@@ -18,6 +18,8 @@ type measured struct {
 	suffer   float64
 	suffered *comparison // whose untreated side got worse as well
 
+	treated, untreated, untreatedBefore float64 // samples that were seen of each
+
 	silence              silence
 	own, partial, deeper float64
 	move                 *move
@@ -191,7 +193,8 @@ func (b *batch) evidence(k Case, s *symptom, c *candidate) []ops.Evidence {
 	if spread.known {
 		list = append(list, b.once(said{term: "spatial", a: spread.hit, b: spread.affected, c: spread.reached}, func() ops.Evidence { return spatialTerm(spread, w) }))
 	}
-	list = append(list, b.measuredTerms(k, s, c)...)
+	list = append(list, measuredTerms(c)...)
+	list = append(list, b.missing(k, s, c)...)
 	out := list[:0]
 	for _, e := range list {
 		if e.Text != "" {
@@ -202,18 +205,13 @@ func (b *batch) evidence(k Case, s *symptom, c *candidate) []ops.Evidence {
 }
 
 // measuredTerms are the terms that come from samples.
-func (b *batch) measuredTerms(k Case, s *symptom, c *candidate) []ops.Evidence {
+func measuredTerms(c *candidate) []ops.Evidence {
 	m := c.measured
 	if m == nil {
 		m = &measured{}
 	}
 	var out []ops.Evidence
-	if gap := m.gapTerm(); gap.Text != "" {
-		out = append(out, gap)
-	} else if b.w.Samples != nil && len(k.Services) > 0 && c.treatedBy(b.now) && !c.misses(s) {
-		out = append(out, ops.Evidence{Term: "gap", Text: "no indicator tells the treated from the untreated, so that they cannot be compared", Args: map[string]any{"computed": false}})
-	}
-	out = append(out, m.sufferTerm(), m.silence.term())
+	out = append(out, m.gapTerm(), m.sufferTerm(), m.silence.term())
 	if m.move != nil {
 		out = append(out, m.move.own.shiftTerm(m.own), m.move.own.partialTerm(m.partial), m.move.below.deeperTerm(c.Service, m.deeper))
 	}

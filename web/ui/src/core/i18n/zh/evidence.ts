@@ -82,7 +82,6 @@ function fit(a: Args, weight: number): string {
 }
 
 function gap(a: Args, weight: number): string {
-  if (a.computed === false) return '没有指标能区分已变更与未变更的部分，无法对比';
   const indicator = str(a, 'indicator');
   const value = (key: string) => indicatorText(indicator, num(a, key));
   const said = `${looked(a)}：已变更的 ${num(a, 'treated_n')} 个为 ${value('treated')}，其余 ${num(a, 'untreated_n')} 个为 ${value('untreated')}`;
@@ -107,6 +106,19 @@ const baked = (a: Args) => `故障发生前它已有 ${num(a, 'stages')} 个阶�
 const explained = (a: Args) =>
   `${str(a, 'caller')} 依赖的 ${str(a, 'service')} 有可疑的 ${str(a, 'change_id')}，它会造成同样的差距`;
 
+/** Why a term could not be computed, by the server's key. */
+const uncomputed: Record<string, string> = {
+  unfinished: '它涉及的部分尚未就绪，还无法与其余部分对比',
+  no_samples: '已变更与未变更的部分都没有留下样本，无法对比',
+  no_indicator: '没有指标能区分已变更与未变更的部分，无法对比',
+  treated_unseen: '变更之后还没有看到已变更部分的数据，无法与其余部分对比',
+  untreated_unseen: '变更之后只看到已变更部分的数据，没有可对比的对象',
+  no_before: '其余部分没有留下变更之前的样本，无法对比前后',
+  no_catalog: '目录里没有门店，无法对比它到过与没到过的门店',
+  no_stores_named: '告警没有指明门店，无法对比它到过的地方与出问题的地方',
+  no_units: '它的各阶段没有列出实例，若有实例失联也无从发现',
+};
+
 const templates: Record<string, (a: Args, weight: number, text: string) => string> = {
   prior,
   conduct,
@@ -126,6 +138,7 @@ const templates: Record<string, (a: Args, weight: number, text: string) => strin
 export function evidence(e: Evidence): string | null {
   const template = templates[e.term];
   if (!template || !e.args) return null;
+  if (e.args.computed === false) return uncomputed[String(e.args.why ?? 'no_indicator')] ?? null;
   try {
     return template(e.args, e.weight, e.text);
   } catch (err) {
