@@ -218,8 +218,10 @@ func (m *model) draw(r *rapid.T) {
 	case "action":
 		do := rapid.SampledFrom([]string{"acknowledge", "mitigate", "resolve", "reopen", "note", "merge", "severity", "judge", "cause", "task_add", "task_change", "update"}).Draw(r, "do")
 		into := fmt.Sprintf("INC-%d", rapid.IntRange(1, 6).Draw(r, "into"))
-		m.step(engine.Action{Do: do, Who: who, ID: id, Note: "x", Into: into, Severity: ops.P2, Change: "CHG-1", Confirmed: rapid.Bool().Draw(r, "confirmed"),
-			Text: "x", Task: ops.Task{ID: 1, Title: "x", DueAt: ops.At(m.now.Add(time.Minute))}})
+		m.step(engine.Action{
+			Do: do, Who: who, ID: id, Note: "x", Into: into, Severity: ops.P2, Change: "CHG-1", Confirmed: rapid.Bool().Draw(r, "confirmed"),
+			Text: "x", Task: ops.Task{ID: 1, Title: "x", DueAt: ops.At(m.now.Add(time.Minute))},
+		})
 	case "change":
 		m.step(engine.Change{Change: ops.Change{ID: "CHG-1", Kind: ops.KindRelease, Service: "db", Status: ops.ChangeStarted}})
 	case "restart":

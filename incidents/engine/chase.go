@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,18 +46,17 @@ func (inc *incident) unfinished() bool {
 	})
 }
 
-// owe notes whether inc has tasks to be chased, and when the next of all is. It is called whenever a task changed.
+// owe notes whether inc has tasks to be chased. It is called whenever a task changed. nextChase may come too early, when
+// what was due first no longer is; it never comes too late.
 func (e *Engine) owe(inc *incident) {
-	if inc.chaseAt().IsZero() {
+	at := inc.chaseAt()
+	if at.IsZero() {
 		delete(e.owing, inc)
-	} else {
-		e.owing[inc] = true
+		return
 	}
-	e.nextChase = time.Time{}
-	for o := range e.owing {
-		if at := o.chaseAt(); e.nextChase.IsZero() || at.Before(e.nextChase) {
-			e.nextChase = at
-		}
+	e.owing[inc] = true
+	if e.nextChase.IsZero() || at.Before(e.nextChase) {
+		e.nextChase = at
 	}
 }
 
@@ -74,6 +74,9 @@ func (e *Engine) chase(now time.Time) {
 	slices.SortFunc(due, func(a, b *incident) int { return cmp.Compare(a.number, b.number) })
 	for _, inc := range due {
 		e.remind(inc, now)
+	}
+	e.nextChase = time.Time{}
+	for inc := range maps.Clone(e.owing) {
 		e.owe(inc)
 	}
 }

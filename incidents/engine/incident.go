@@ -195,23 +195,34 @@ func (e *Engine) newIncident(title string, now time.Time) *incident {
 	return inc
 }
 
-// forget drops the oldest resolved incidents from memory when there are too many; the journal keeps them.
+// forget drops the oldest resolved incident from memory when there are too many; the journal keeps it.
 func (e *Engine) forget() {
 	if len(e.incidents) <= e.cfg.MaxIncidents {
 		return
 	}
 	var oldest *incident
 	for _, inc := range e.incidents {
-		if !inc.State.Active() && inc.firing == 0 && (!inc.unfinished() || len(e.incidents) > 2*e.cfg.MaxIncidents) && (oldest == nil || inc.number < oldest.number) {
+		if (oldest == nil || inc.number < oldest.number) && e.forgettable(inc) {
 			oldest = inc
 		}
 	}
 	if oldest != nil {
-		e.leaveHomes(oldest)
-		delete(e.incidents, oldest.ID)
-		delete(e.owing, oldest)
-		e.out.Forgotten = append(e.out.Forgotten, oldest.ID)
+		e.drop(oldest)
 	}
+}
+
+// forgettable says whether inc may leave the memory: it is over, and nothing of it remains to be done. Beyond twice the
+// bound what remains to be done no longer keeps it.
+func (e *Engine) forgettable(inc *incident) bool {
+	return !inc.State.Active() && inc.firing == 0 && (!inc.unfinished() || len(e.incidents) > 2*e.cfg.MaxIncidents)
+}
+
+// drop takes inc out of the memory.
+func (e *Engine) drop(inc *incident) {
+	e.leaveHomes(inc)
+	delete(e.incidents, inc.ID)
+	delete(e.owing, inc)
+	e.out.Forgotten = append(e.out.Forgotten, inc.ID)
 }
 
 // event says that something happened to inc. data gets the text, the kind of entry, and how the incident now is.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,11 +136,18 @@ func (e *Engine) restoreAlert(in SavedAlert, grace time.Time) {
 	}
 }
 
-// forgetMany drops resolved incidents until no more are in memory than the bound.
+// forgetMany drops resolved incidents, the oldest first, until no more are in memory than the bound.
 func (e *Engine) forgetMany() {
-	for n := len(e.incidents); n > e.cfg.MaxIncidents; n = len(e.incidents) {
-		if e.forget(); len(e.incidents) == n {
+	if len(e.incidents) <= e.cfg.MaxIncidents {
+		return
+	}
+	oldest := slices.SortedFunc(maps.Values(e.incidents), func(a, b *incident) int { return cmp.Compare(a.number, b.number) })
+	for _, inc := range oldest {
+		if len(e.incidents) <= e.cfg.MaxIncidents {
 			return
+		}
+		if e.forgettable(inc) {
+			e.drop(inc)
 		}
 	}
 }
