@@ -48,6 +48,7 @@ type Engine struct {
 	closed    []*incident            // resolved, and may still reopen by themselves
 	alerts    map[string]*alert
 	silences  map[string]*silence
+	holding   []string // silences by which the alerts were last looked at; nil when they must be again
 	nextID    int
 	owing     map[*incident]bool // those with tasks that are not done and have a due date
 	nextChase time.Time          // when the next of these tasks is to be chased; zero when none is

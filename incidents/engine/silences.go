@@ -200,16 +200,25 @@ func (e *Engine) sweepSilences(now time.Time) {
 	e.recheckSilences(now)
 }
 
-// recheckSilences marks what is hidden now. An alert that comes out of a silence while it fires is placed then.
+// recheckSilences marks what is hidden now, when other silences hold than the last time. An alert that comes out of a
+// silence while it fires is placed then.
 func (e *Engine) recheckSilences(now time.Time) {
+	hold := e.silencesOf(now)
+	if e.holding != nil && slices.Equal(hold, e.holding) {
+		return
+	}
+	e.holding = hold
 	changed := 0
 	for _, fp := range sortedKeys(e.alerts) {
 		a := e.alerts[fp]
 		by := e.silencedBy(a.Labels, now)
-		if by == a.Silenced || changed == maxPerStep {
+		if by == a.Silenced {
 			continue
 		}
-		changed++
+		if changed++; changed > maxPerStep {
+			e.holding = nil // the rest follows with the next step
+			return
+		}
 		a.Silenced = by
 		e.touchAlert(a)
 		if a.incident != nil {
@@ -218,6 +227,18 @@ func (e *Engine) recheckSilences(now time.Time) {
 			e.place(a, now)
 		}
 	}
+}
+
+// silencesOf lists the silences that hold at now, by id; never nil.
+func (e *Engine) silencesOf(now time.Time) []string {
+	out := []string{}
+	for id, s := range e.silences {
+		if s.Active(now) {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Silences lists the silences that are kept, by id.
