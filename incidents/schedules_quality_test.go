@@ -23,35 +23,38 @@ func (g grouping) log(t *testing.T, what string) {
 		100*float64(g.whole)/float64(max(1, g.faults)), 100*float64(g.alone)/float64(max(1, g.faults)), g.incidents, 100*float64(g.mixed)/float64(max(1, g.incidents)))
 }
 
-// TestFaultsBecomeOneIncidentEach lets two to four faults happen within half an hour in each of 300 random chains, with
-// indicators and with changes of which some are guilty, and holds the incidents against the truth.
+// TestFaultsBecomeOneIncidentEach lets faults happen in each of 300 random chains, with indicators and with changes of which
+// some are guilty, and holds the incidents against the truth: two to four faults within half an hour, then as many within
+// three minutes, where each may be taken for part of another.
 func TestFaultsBecomeOneIncidentEach(t *testing.T) {
 	n := uint64(300)
 	if testing.Short() {
 		n = 30
 	}
-	all, kinds := grouping{}, map[string]*grouping{}
-	for seed := range n {
-		measure(seed, &all, kinds, t)
-	}
-	all.log(t, "all")
-	for _, k := range slices.Sorted(maps.Keys(kinds)) {
-		kinds[k].log(t, k)
-	}
-	if float64(all.whole) < 0.85*float64(all.faults) || float64(all.mixed) > 0.15*float64(all.incidents) {
-		t.Errorf("%+v: grouping became worse", all)
+	for _, within := range []time.Duration{length, 3 * time.Minute} {
+		all, kinds := grouping{}, map[string]*grouping{}
+		for seed := range n {
+			measure(seed, within, &all, kinds, t)
+		}
+		all.log(t, within.String())
+		for _, k := range slices.Sorted(maps.Keys(kinds)) {
+			kinds[k].log(t, k)
+		}
+		if float64(all.whole) < 0.8*float64(all.faults) || float64(all.mixed) > 0.2*float64(all.incidents) {
+			t.Errorf("%+v: grouping became worse", all)
+		}
 	}
 }
 
 // measure runs one world without people, and looks at each fault just before it ends.
-func measure(seed uint64, all *grouping, kinds map[string]*grouping, t *testing.T) {
+func measure(seed uint64, within time.Duration, all *grouping, kinds map[string]*grouping, t *testing.T) {
 	defer func() {
 		if b, ok := recover().(broken); ok {
 			t.Errorf("seed %d: %s", seed, string(b))
 		}
 	}()
 	r := rand.New(rand.NewPCG(seed, 2))
-	w := makeUp(1_000_000+seed, true, 2+r.IntN(3))
+	w := makeUp(1_000_000+seed, true, 2+r.IntN(3), within)
 	s := newSchedule(engine.Config{}, w.cat, false)
 	ending := slices.Clone(w.faults)
 	slices.SortFunc(ending, func(a, b *fault) int { return int(a.end - b.end) })

@@ -63,7 +63,7 @@ func runSeed(seed uint64) (err error) {
 		}
 	}()
 	r := rand.New(rand.NewPCG(seed, 1))
-	w := makeUp(seed, seed%50 == 0, 1+r.IntN(4))
+	w := makeUp(seed, seed%50 == 0, 1+r.IntN(4), length)
 	s = newSchedule(randomConfig(r), w.cat, seed%4 == 0)
 	for _, h := range w.plan {
 		for s.now.Before(midnight.Add(h.at)) && r.IntN(8) == 0 { // something else comes first

@@ -44,14 +44,15 @@ type hurt struct {
 	to         float64
 }
 
-// length is how long faults may begin.
+// length is how long faults may begin, unless they are crowded.
 const length = 25 * time.Minute
 
-func makeUp(seed uint64, samples bool, faults int) *madeUp {
+// makeUp makes a chain and faults that begin within a time.
+func makeUp(seed uint64, samples bool, faults int, within time.Duration) *madeUp {
 	w := &madeUp{r: rand.New(rand.NewPCG(seed, 0x60c)), samples: samples, hurt: map[string][]hurt{}, kinds: []string{"pos", "scanner", "scale"}}
 	w.chain()
 	for range faults {
-		w.fault(w.span(0, length))
+		w.fault(w.span(0, within))
 	}
 	if samples {
 		w.indicators()

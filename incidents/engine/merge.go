@@ -157,7 +157,8 @@ func (e *Engine) joinByCause(inc *incident, now time.Time) {
 		if !ok || other != first || older.byHand() || e.keptApart(inc, older) || (older.rootSight.class() == aboutPlace) != (inc.rootSight.class() == aboutPlace) {
 			continue
 		}
-		if e.past(older, inc.rootSight) != "" {
+		ch, known := e.changes.Change(first)
+		if e.past(older, inc.rootSight) != "" || known && !(e.could(older.reachOf(ch), inc.rootSight) && e.could(older.reachOf(ch), older.rootSight)) {
 			continue
 		}
 		if d, below := older.below[inc.rootSight.service]; below && d > 0 && inc.rootSight.class() == aboutService {

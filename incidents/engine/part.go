@@ -18,8 +18,8 @@ func (e *Engine) regroup(inc *incident, now time.Time) {
 	}
 }
 
-// partByCause parts what fires in inc in two when its first suspect did not come to some of it, another change is the likely cause of
-// that, and the first suspect is likely for the rest by itself. What people put together stays.
+// partByCause parts what fires in inc in two when its first suspect did not come to some of it and is likely for the
+// rest by itself. What people put together stays.
 func (e *Engine) partByCause(inc *incident, now time.Time) {
 	if len(inc.Suspects) < 2 || inc.Suspects[0].Verdict == "rejected" || inc.Suspects[0].Probability < 0.2 || len(inc.Scope.Store)+len(inc.Scope.Service) < 3 || inc.byHand() || len(e.active) >= e.cfg.MaxActive {
 		return
@@ -33,7 +33,12 @@ func (e *Engine) partByCause(inc *incident, now time.Time) {
 		return
 	}
 	second := e.firstSuspect(without, without[0].sight, now)
-	if second == "" || second == first.ID || e.firstSuspect(within, within[0].sight, now) != first.ID {
+	if second == first.ID || e.firstSuspect(within, within[0].sight, now) != first.ID {
+		return
+	}
+	if second == "" {
+		part := e.parted(inc, without, now, fmt.Sprintf("%s, the first suspect of the others, did not come to these", first.ID))
+		part.Beside = inc.ID // suspects may change
 		return
 	}
 	e.parted(inc, without, now, fmt.Sprintf("%s did not come to these, and %s is their first suspect", first.ID, second))
@@ -54,12 +59,13 @@ func (e *Engine) sortByReach(inc *incident, r *reach) (within, without []*alert)
 }
 
 // parted makes an incident of its own of some alerts of inc.
-func (e *Engine) parted(inc *incident, alerts []*alert, now time.Time, reason string) {
+func (e *Engine) parted(inc *incident, alerts []*alert, now time.Time, reason string) *incident {
 	e.tellAlerts(inc, now)
 	part := e.born(alerts, "", now)
 	e.move(alerts, inc, part, now, "", reason)
 	e.introduce(part, inc, now, "", reason)
 	e.tellMove(alerts, inc, part, now, "", reason)
+	return part
 }
 
 // reunite merges inc with the incident that it was kept apart from because of a suspect that is one no longer.
