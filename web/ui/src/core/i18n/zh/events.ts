@@ -23,6 +23,9 @@ const record = (v: unknown): Data => (typeof v === 'object' && v !== null ? (v a
 
 type Template = (d: Data, l: Line) => string | null;
 
+/** How many more alerts an event is about than the one that it names. */
+const more = (d: Data) => (typeof d.count === 'number' && d.count > 1 ? `等 ${d.count} 条` : '');
+
 const noted =
   (what: string): Template =>
   (d, l) =>
@@ -162,9 +165,9 @@ function taskChanged(d: Data, l: Line): string | null {
 
 const templates: Record<string, Template> = {
   'incident.opened': (d, l) => `${system(l) ? '' : `${who(l)}宣布`}${s(d.severity)} 故障${after(said(d.title))}`,
-  'incident.alert_added': (d) => (s(d.alert) ? `告警并入：${said(d.summary) || s(d.alert)}` : null),
+  'incident.alert_added': (d) => (s(d.alert) ? `告警并入：${said(d.summary) || s(d.alert)}${more(d)}` : null),
   'incident.alert_resolved': (d) =>
-    s(d.alert) ? `告警恢复：${said(d.summary) || s(d.alert)}（仍有 ${s(d.firing) || 0} 条）` : null,
+    s(d.alert) ? `告警恢复：${said(d.summary) || s(d.alert)}${more(d)}（仍有 ${s(d.firing) || 0} 条）` : null,
   'incident.acknowledged': noted('已认领'),
   'incident.mitigated': noted('标记为已止损'),
   'incident.recovered': (d) => `${elapsed(d, '恢复')}`,

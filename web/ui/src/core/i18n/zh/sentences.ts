@@ -54,6 +54,13 @@ const patterns: [RegExp, string][] = [
   [/^(\S+) fires in many places within (\S+)$/, '$1 在 $2 内于多处触发'],
   [/^it opened the incident: no other incident explains it$/, '它开启了这个故障：没有别的故障能解释它'],
   [/^both have the same first suspect, (\S+)$/, '两者的首要嫌疑相同：$1'],
+  [/^(\S+) and (\S+) lie in the same city, (\S+)$/, '$1 与 $2 同在城市 $3'],
+  [
+    /^it opened the incident: (\S+), the first suspect of (\S+), did not come to .*$/,
+    '它自成一个故障：$2 的首要嫌疑 $1 没有到过这里',
+  ],
+  [/^it opened the incident: (\S+) had .* (\S+) before it began$/, '它自成一个故障：$1 在它开始前 $2 已经过去'],
+  [/^it opened the incident: no other incident explains it$/, '它开启了这个故障：没有别的故障能解释它'],
   [/^it fired again soon after the incident was resolved$/, '故障解决后不久它再次触发'],
 
   [/^it was the same service, (\S+)$/, '同一个服务 $1'],
