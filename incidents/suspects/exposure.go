@@ -3,8 +3,6 @@ package suspects
 import (
 	"iter"
 	"time"
-
-	"goc/ops"
 )
 
 // settle is how long after the start of a stage its units count as treated when nobody says that the stage finished.
@@ -32,7 +30,7 @@ func (x *Index) exposureOf(p *profile, now time.Time) exposure {
 				e.treat(&e.units, u, ready)
 			}
 		}
-		for s := range x.storesOf(st.Scope) {
+		for s := range x.storesOf(p, i) {
 			e.treat(&e.stores, s, ready)
 		}
 		for _, u := range st.Replaces {
@@ -44,7 +42,7 @@ func (x *Index) exposureOf(p *profile, now time.Time) exposure {
 	}
 	if len(p.Stages) == 0 && !p.StartedAt.IsZero() {
 		ready := readySince(p.StartedAt.Time, p.FinishedAt.Time, now)
-		for s := range x.storesOf(p.Scope) {
+		for s := range x.storesOf(p, -1) {
 			e.treat(&e.stores, s, ready)
 		}
 		for _, u := range p.Scope.Unit {
@@ -58,7 +56,7 @@ func (x *Index) exposureOf(p *profile, now time.Time) exposure {
 func (p *profile) treatedBy(now time.Time) bool {
 	for i := range p.Stages {
 		st := &p.Stages[i]
-		if !st.StartedAt.IsZero() && len(st.Units)+len(st.Scope.Unit)+len(st.Scope.Store)+len(st.Scope.City)+len(st.Scope.Region) > 0 && !readySince(st.StartedAt.Time, st.FinishedAt.Time, now).IsZero() {
+		if !st.StartedAt.IsZero() && len(st.Units)+len(st.Scope.Unit)+len(st.Scope.Store)+p.long[i].size()+len(st.Scope.City)+len(st.Scope.Region) > 0 && !readySince(st.StartedAt.Time, st.FinishedAt.Time, now).IsZero() {
 			return true
 		}
 	}
@@ -88,18 +86,22 @@ func (x *exposure) treat(in *map[string]time.Time, name string, ready time.Time)
 	}
 }
 
-// storesOf goes through the stores of a scope, none when it names no place.
-func (x *Index) storesOf(s ops.Scope) iter.Seq[string] {
+// storesOf goes through the stores of a stage, -1 for the change as a whole; none when it names no place.
+func (x *Index) storesOf(p *profile, stage int) iter.Seq[string] {
+	s, list := &p.Scope, p.long[stage]
+	if stage >= 0 {
+		s = &p.Stages[stage].Scope
+	}
+	if list == nil && len(s.Store) == 0 && x.atlas.cat != nil && len(s.City)+len(s.Region) > 0 {
+		list = x.atlas.stores(*s)
+	}
 	return func(yield func(string) bool) {
 		for _, id := range s.Store {
 			if !yield(id) {
 				return
 			}
 		}
-		if len(s.Store) > 0 || x.atlas.cat == nil || len(s.City)+len(s.Region) == 0 {
-			return
-		}
-		for id := range x.atlas.stores(s).each {
+		for id := range list.each {
 			if !yield(x.names[byStore].list[id]) {
 				return
 			}

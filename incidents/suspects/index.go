@@ -60,7 +60,7 @@ func (x *Index) Change(id string) (*ops.Change, bool) {
 	if !ok {
 		return nil, false
 	}
-	return x.slots[slot].Change, true
+	return x.whole(&x.slots[slot]), true
 }
 
 // Len is the number of changes on record.
@@ -254,7 +254,7 @@ func lastMove(c ops.Change) time.Time {
 func (x *Index) Since(since time.Time, limit int) []*ops.Change {
 	var out []*ops.Change
 	for i := len(x.all) - 1; i >= 0 && len(out) < limit && x.all[i].at >= nanos(since); i-- {
-		out = append(out, x.slots[x.all[i].slot].Change)
+		out = append(out, x.whole(&x.slots[x.all[i].slot]))
 	}
 	return out
 }

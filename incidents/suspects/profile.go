@@ -41,6 +41,7 @@ type profile struct {
 	healthy []int64         // when the bakes ended that went well, Unix nanoseconds, ascending
 	undone  int64           // when it was rolled back, 0 when it was not
 	keys    []key           // the lists of the index that it stands in
+	long    map[int]*set    // the stores that Change leaves out because there are many, by stage; -1 is the change as a whole
 }
 
 // facts is the part of a profile that every change on a list is asked for; it is kept apart so that it stays in the
@@ -145,6 +146,7 @@ func (x *Index) profileOf(ch *ops.Change) (profile, facts) {
 	}
 	f.reach = p.reach()
 	p.keys = x.keysOf(&p)
+	x.shorten(&p)
 	return p, f
 }
 
@@ -210,6 +212,58 @@ func (x *Index) expose(p *profile) {
 		take(p.Scope)
 	}
 	x.locate(p)
+}
+
+// shorten takes long lists of stores out of the change and keeps them as sets: five thousand names take 80 KB, their set
+// takes one. The change itself, which others may hold, stays as it is.
+func (x *Index) shorten(p *profile) {
+	short, stages := *p.Change, false
+	take := func(stage int, s *ops.Scope) {
+		if p.long == nil {
+			p.long = map[int]*set{}
+		}
+		list, touched := &set{}, p.places[byStore]
+		if x.addNames(list, byStore, s.Store); list.n == touched.size() && list.n == list.common(touched) {
+			list = touched // one set serves for both
+		}
+		p.long[stage], s.Store = list, nil
+	}
+	if len(p.Scope.Store) > maxFew {
+		take(-1, &short.Scope)
+	}
+	for i := range p.Stages {
+		if len(p.Stages[i].Scope.Store) > maxFew {
+			if !stages {
+				short.Stages, stages = slices.Clone(short.Stages), true
+			}
+			take(i, &short.Stages[i].Scope)
+		}
+	}
+	if p.long != nil {
+		p.Change = &short
+	}
+}
+
+// whole is the change with the lists that were taken out of it, in the order of names.
+func (x *Index) whole(p *profile) *ops.Change {
+	if p.long == nil {
+		return p.Change
+	}
+	out := *p.Change
+	out.Stages = slices.Clone(out.Stages)
+	for stage, list := range p.long {
+		names := make([]string, 0, list.n)
+		for id := range list.each {
+			names = append(names, x.names[byStore].list[id])
+		}
+		slices.Sort(names)
+		if stage < 0 {
+			out.Scope.Store = names
+		} else {
+			out.Stages[stage].Scope.Store = names
+		}
+	}
+	return &out
 }
 
 // locate works out the stores of the areas to which a change went, by the catalog in use.
