@@ -139,8 +139,6 @@ type batch struct {
 // table is what one ranking after the other works on, so that it is allocated once.
 type table struct {
 	frames int
-	keep   best
-	cands  []candidate
 	said   map[said]ops.Evidence // nil where only one case is ranked
 }
 
@@ -182,7 +180,7 @@ func (b *batch) rank(k Case) Ranking {
 			skip = append(skip, slot)
 		}
 	}
-	keep := &b.keep
+	keep := &b.x.notes.keep
 	keep.begin(b.x, MaxCandidates, skip)
 	if b.all {
 		keep.limit = 0
@@ -191,11 +189,11 @@ func (b *batch) rank(k Case) Ranking {
 		b.x.scan(b.frame, b.row, &s, keep)
 		b.insist(k.Confirmed, &s, keep)
 	}
-	cands := b.cands[:0]
+	cands := b.x.notes.cands[:0]
 	for _, c := range keep.list {
 		cands = append(cands, b.candidate(k, &s, c))
 	}
-	b.cands = cands
+	b.x.notes.cands = cands
 	explainAway(cands, b.w)
 	r := b.normalise(k, &s, cands)
 	return b.addRejected(k, &s, skip, r)

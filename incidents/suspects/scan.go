@@ -19,6 +19,9 @@ type scratch struct {
 	rows       []uint32 // the row that a change stands in
 	extra      []uint32 // the round that took it for its place
 	hits       []uint32 // the round in which it was found in a list of the symptom's stores
+	columns    row      // of the frame in use
+	keep       best
+	cands      []candidate
 }
 
 func (s *scratch) grow(n int) {
@@ -40,7 +43,8 @@ type row struct {
 
 // row collects the changes of every service that the symptom's depend on, and of those that call them directly.
 func (x *Index) row(f *frame) *row {
-	r := &row{}
+	r := &x.notes.columns
+	r.slots, r.at, r.base, r.reach, r.loose, r.any = r.slots[:0], r.at[:0], r.base[:0], r.reach[:0], r.loose[:0], r.any[:0]
 	x.notes.row++
 	take := func(slot uint32, at int64) {
 		if x.notes.rows[slot] == x.notes.row {
