@@ -86,7 +86,7 @@ func (b *batch) shiftTerms(k Case, c *candidate) {
 	}
 	if c.distance > 0 { // that the symptom's own service shows it is no news
 		m.own = w.Own*mv.own.worse - w.OwnCalm*mv.own.calm
-		if m.gap > 0 { // a few units that are worse do not show in all of them
+		if m.gap > 0 || m.silence.weight > 0 { // a few units that are worse, or say nothing, do not show in all of them
 			m.own = max(0, m.own)
 		}
 	}

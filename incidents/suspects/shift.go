@@ -41,7 +41,7 @@ func shiftOf(service string, k Case, w World, now time.Time) shift {
 		id := [2]string{s.Caller, s.Indicator}
 		c := groups[id]
 		if c == nil {
-			c = &comparison{view: "for " + cmp.Or(s.Caller, "all callers"), indicator: s.Indicator, direction: good}
+			c = &comparison{view: "by " + cmp.Or(s.Caller, "all callers"), indicator: s.Indicator, direction: good}
 			groups[id], order = c, append(order, c)
 		}
 		one := comparison{indicator: s.Indicator, direction: good}

@@ -283,6 +283,18 @@ func TestAUnitThatWasReplacedLongAgoIsNotSilent(t *testing.T) {
 	}
 }
 
+func TestPeersThatAreWellSayNothingOfAUnitThatSaysNothing(t *testing.T) {
+	w := world()
+	at(w, "pay", "shop", 0.99, 0.7)
+	put(w, ops.Sample{Indicator: "success_ratio", Service: "bank", Caller: "pay", Unit: "bank-v1-1"}, 0.99, 0.99)
+	put(w, ops.Sample{Indicator: "success_ratio", Service: "bank", Caller: "pay", Unit: "bank-v1-2"}, 0.99, 0.99)
+	c := gray("crashed", "bank")
+	r := suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}}, []*ops.Change{&c}, w, onset.Add(time.Minute))
+	if got := terms(r); got["silence"] <= 0 || got["own"] < 0 {
+		t.Errorf("silence weighs %v and the peers %v, want more than nothing, and nothing", got["silence"], got["own"])
+	}
+}
+
 func TestProbabilitiesNeverSaturateAndShownWeightsMakeTheScore(t *testing.T) {
 	w := world()
 	for _, u := range []string{"pay-v1-1", "pay-v1-2"} {

@@ -106,6 +106,16 @@ const baked = (a: Args) => `故障发生前它已有 ${num(a, 'stages')} 个阶�
 const explained = (a: Args) =>
   `${str(a, 'caller')} 依赖的 ${str(a, 'service')} 有可疑的 ${str(a, 'change_id')}，它会造成同样的差距`;
 
+const moved = (a: Args) =>
+  `${looked(a)}原为 ${indicatorText(str(a, 'indicator'), num(a, 'before'))}，现为 ${indicatorText(str(a, 'indicator'), num(a, 'after'))}`;
+
+const own = (a: Args, weight: number) => `${str(a, 'service')} 自身${weight < 0 ? '一切如常' : '也变差了'}：${moved(a)}`;
+
+const partial = (a: Args) =>
+  `${str(a, 'service')} 的 ${num(a, 'units')} 个实例中只有 ${num(a, 'unwell')} 个变差，而它到过全部实例`;
+
+const deeper = (a: Args) => `${str(a, 'caller')} 调用的 ${str(a, 'service')} 也变差了：${moved(a)}`;
+
 /** Why a term could not be computed, by the server's key. */
 const uncomputed: Record<string, string> = {
   unfinished: '它涉及的部分尚未就绪，还无法与其余部分对比',
@@ -128,6 +138,9 @@ const templates: Record<string, (a: Args, weight: number, text: string) => strin
   gap,
   untreated,
   silence,
+  own,
+  partial,
+  deeper,
   spatial,
   explained,
   undone,
