@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"goc/incidents/engine"
 	"goc/ops"
 )
 
@@ -137,6 +138,8 @@ func causeOf(st story, l tongue) string {
 	inc := st.inc
 	if c := inc.Cause; c != nil {
 		switch {
+		case c.ChangeID == "" && c.Text == engine.NoChangeText:
+			return l.say("cause none", c.By)
 		case c.ChangeID == "":
 			return l.say("cause named", c.Text, c.By)
 		case strings.Contains(c.Text, c.ChangeID):
@@ -146,6 +149,8 @@ func causeOf(st story, l tongue) string {
 	}
 	first, ok := st.first()
 	switch {
+	case !inc.LocatedAt.IsZero():
+		return l.say("cause undone")
 	case !inc.State.Active():
 		return l.say("cause never")
 	case ok && first.Probability >= worthNaming:
@@ -203,8 +208,16 @@ func (st story) deeds(l tongue) []string {
 	}
 	slices.SortStableFunc(all, func(a, b deed) int { return a.at.Compare(b.at) })
 	var out []string
+	times := map[string]int{}
 	for _, d := range all {
-		out = append(out, d.text)
+		if times[d.text]++; times[d.text] == 1 {
+			out = append(out, d.text)
+		}
+	}
+	for i, text := range out {
+		if n := times[text]; n > 1 {
+			out[i] = l.say("often", text, l.many(n, "time"))
+		}
 	}
 	return out
 }

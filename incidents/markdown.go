@@ -2,10 +2,13 @@ package incidents
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"goc/incidents/engine"
 	"goc/ops"
 )
 
@@ -114,15 +117,17 @@ func (p *page) suspects(st story) {
 	inc := st.inc
 	p.section("Suspects and cause")
 	if c := inc.Cause; c != nil {
-		what := "no change on record did it"
-		if c.ChangeID != "" {
-			what = c.ChangeID
+		text := md(strings.TrimRight(c.Text, "."))
+		if c.ChangeID != "" && !strings.Contains(text, c.ChangeID) {
+			text += " (" + c.ChangeID + ")"
+		} else if c.ChangeID == "" && c.Text != engine.NoChangeText {
+			text += " (no change on record did it)"
 		}
 		first := "It was not what the program had in the first place when people first judged."
 		if c.First {
 			first = "The program had it in the first place when people first judged."
 		}
-		p.line("%s %s named the cause: %s (%s). %s\n", st.moment(c.At), md(c.By), md(strings.TrimRight(c.Text, ".")), what, first)
+		p.line("%s %s named the cause: %s. %s\n", st.moment(c.At), md(c.By), text, first)
 	}
 	if len(inc.Suspects) == 0 {
 		p.line("No change on record could have reached it.\n")
@@ -130,11 +135,15 @@ func (p *page) suspects(st story) {
 	}
 	for _, s := range inc.Suspects {
 		p.line("- **%s** %s, %.0f %%, %s", s.ChangeID, md(s.Title), 100*s.Probability, s.Verdict)
-		for _, e := range s.Reasons {
-			p.line("  - for (%+.1f): %s", e.Weight, md(e.Text))
-		}
-		for _, e := range s.Against {
-			p.line("  - against (%+.1f): %s", e.Weight, md(e.Text))
+		for _, e := range slices.Concat(s.Reasons, s.Against) {
+			switch {
+			case math.Abs(e.Weight) < 0.05:
+				p.line("  - without weight: %s", md(e.Text))
+			case e.Weight > 0:
+				p.line("  - for (%+.1f): %s", e.Weight, md(e.Text))
+			default:
+				p.line("  - against (%+.1f): %s", e.Weight, md(e.Text))
+			}
 		}
 	}
 	p.line("- No change on record did it: %.0f %%\n", 100*inc.NoChange)

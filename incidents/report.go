@@ -69,7 +69,7 @@ func decided(e ops.Entry) bool {
 // foldable are the events of which many in a row are told as one line.
 var foldable = map[string]string{
 	"incident.alert_added": "alerts were taken in", "incident.alert_resolved": "alerts were resolved", "incident.suspects_ranked": "rankings changed the first suspect",
-	"incident.merged": "incidents were merged",
+	"incident.merged": "incidents were merged", "incident.plan_progress": "steps of plans were told",
 }
 
 // foldFrom is how many of the same sort in a row it takes to be told as one line.
@@ -113,12 +113,15 @@ func folded(run []ops.Entry) ops.ReportLine {
 		counts[e.Name]++
 	}
 	var parts []string
-	for _, name := range []string{"incident.alert_added", "incident.alert_resolved", "incident.suspects_ranked", "incident.merged"} {
+	for _, name := range []string{"incident.alert_added", "incident.alert_resolved", "incident.suspects_ranked", "incident.merged", "incident.plan_progress"} {
 		if n := counts[name]; n > 0 {
 			parts = append(parts, itoa(n)+" "+foldable[name])
 		}
 	}
 	text := strings.Join(parts, ", ") + " within " + ops.Since(run[len(run)-1].At.Sub(run[0].At.Time)) + "; the first: " + run[0].Text
+	if last := run[len(run)-1]; last.Name == "incident.plan_progress" {
+		text += "; the last: " + last.Text
+	}
 	return ops.ReportLine{From: run[0].At, To: run[len(run)-1].At, Count: len(run), Kind: run[0].Kind, Actor: run[0].Actor, Text: text}
 }
 
@@ -171,7 +174,7 @@ func found(inc ops.Incident) string {
 		text += " by " + by
 	}
 	if !inc.LocatedAt.IsZero() {
-		text += ", and its cause was named " + ops.Since(inc.LocatedAt.Sub(inc.OnsetAt.Time)) + " after it began"
+		text += ", and a cause was named " + ops.Since(inc.LocatedAt.Sub(inc.OnsetAt.Time)) + " after it began"
 	}
 	return text + "."
 }

@@ -197,7 +197,7 @@ func TestPastIncidentsThatResembleOneAndWhatHelpedThen(t *testing.T) {
 		if _, err := r.NameCause(ctx, ann, id, "rounding", "CHG-1"); err != nil {
 			t.Fatal(err)
 		}
-		undone := ops.Change{ID: "CHG-1", Kind: ops.KindRelease, Service: "pay", Title: "pay 2", Status: ops.ChangeRolledBack, CreatedAt: ops.At(r.at.Add(-time.Minute)), FinishedAt: ops.At(r.at.Add(time.Minute))}
+		undone := ops.Change{ID: "CHG-1", Kind: ops.KindRelease, Service: "pay", Title: "pay 2", Status: ops.ChangeRolledBack, CreatedAt: ops.At(r.at.Add(-time.Minute)), FinishedAt: ops.At(r.at)}
 		r.journal.Append(ops.Mutation{Put: []ops.Record{ops.Encode("change", undone.ID, undone)}}) // as the room of changes would
 		r.journal.Append(ops.Mutation{Events: []ops.Event{ops.NewEvent(ops.At(r.at), "incident.plan_progress", "incidents", id, "ann", map[string]any{"text": "x", "run": "RUN-1", "plan": "rollback", "state": "succeeded"})}})
 		if _, err := r.Mitigate(ctx, ann, id, "the old version is back"); err != nil {

@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -142,22 +143,21 @@ func (st story) first() (ops.Suspect, bool) {
 	return ops.Suspect{}, false
 }
 
-// rolledBack lists the changes, among the suspects and the cause, that were rolled back after the onset, by id.
+// rolledBack lists the changes, among the suspects and the cause, that were rolled back while it lasted.
 func (st story) rolledBack() []ops.Change {
+	end := st.inc.RecoveredAt
+	if end.IsZero() {
+		end = st.inc.ResolvedAt
+	}
 	var out []ops.Change
-	for _, s := range st.inc.Suspects {
-		if c, ok := st.changes[s.ChangeID]; ok && wasRolledBack(c, st.inc) && !slices.ContainsFunc(out, func(o ops.Change) bool { return o.ID == c.ID }) {
+	for _, c := range st.changes {
+		at := c.FinishedAt
+		if c.Status == ops.ChangeRolledBack && !at.Before(st.inc.OnsetAt.Time) && (end.IsZero() || !at.After(end.Time)) {
 			out = append(out, c)
 		}
 	}
-	if st.inc.Cause != nil {
-		if c, ok := st.changes[st.inc.Cause.ChangeID]; ok && wasRolledBack(c, st.inc) && !slices.ContainsFunc(out, func(o ops.Change) bool { return o.ID == c.ID }) {
-			out = append(out, c)
-		}
-	}
+	slices.SortFunc(out, func(a, b ops.Change) int {
+		return cmp.Or(a.FinishedAt.Compare(b.FinishedAt.Time), cmp.Compare(a.ID, b.ID))
+	})
 	return out
-}
-
-func wasRolledBack(c ops.Change, inc ops.Incident) bool {
-	return c.Status == ops.ChangeRolledBack && !c.FinishedAt.Before(inc.OnsetAt.Time)
 }

@@ -180,11 +180,21 @@ func TestTheDraftWhenLittleIsKnown(t *testing.T) {
 	l.pass(10 * time.Minute)
 	l.Reopen(ctx, ann, "INC-1", "it came back")
 	l.draft("it came back", "INC-1")
+	l.JudgeSuspect(ctx, ann, "INC-1", "none", true, "")
+	l.draft("no change did it, and nobody says more", "INC-1")
 	l.NameCause(ctx, ann, "INC-1", "a lorry on the cable", "none")
 	l.draft("no change did it", "INC-1")
 	l.Declare(ctx, ann, ops.Declaration{Title: "the app is slow"})
 	l.Merge(ctx, ann, "INC-2", "INC-1", "the same")
 	l.draft("merged", "INC-2")
+	l.fail(ops.Firing, 1, 2)
+	l.ObserveChange(ops.Change{ID: "CHG-1", Kind: ops.KindRelease, Service: "pay", Title: "pay 2", Status: ops.ChangeStarted, CreatedAt: ops.At(l.at), StartedAt: ops.At(l.at)})
+	l.JudgeSuspect(ctx, ann, "INC-3", "CHG-1", true, "")
+	l.JudgeSuspect(ctx, ann, "INC-3", "CHG-1", false, "rolling it back did not help")
+	for _, run := range []string{"RUN-1", "RUN-2"} {
+		l.journal.Append(ops.Mutation{Events: []ops.Event{ops.NewEvent(ops.At(l.at), "incident.plan_progress", "incidents", "INC-3", "ann", map[string]any{"text": "x", "run": run, "plan": "rollback", "state": "failed"})}})
+	}
+	l.draft("a confirmed change was ruled out after all", "INC-3")
 	golden(t, "little_is_known.txt", l.told.String())
 }
 

@@ -262,6 +262,9 @@ func (e *Engine) judge(inc *incident, in Action, now time.Time) error {
 // NoChange stands for "no change did it" where a suspect's change is named.
 const NoChange = "none"
 
+// NoChangeText is the cause in words where people say no more than that no change did it.
+const NoChangeText = "no change on record did it"
+
 // judgeNone takes a person's word that no change did it: the cause is named as far as changes go, and the locate leg stops.
 func (e *Engine) judgeNone(inc *incident, in Action, now time.Time) error {
 	if !in.Confirmed {
@@ -273,7 +276,7 @@ func (e *Engine) judgeNone(inc *incident, in Action, now time.Time) error {
 	inc.noteFirst()
 	inc.Confirmed = ""
 	by := in.Who.Name + " says that no change did it"
-	inc.causedBy("", cmp.Or(in.Note, "no change on record did it"), in.Who.Name, now)
+	inc.causedBy("", cmp.Or(in.Note, NoChangeText), in.Who.Name, now)
 	e.event(inc, now, "cause_named", "suspect", in.Who.Name, by+with(in.Note), map[string]any{"cause": inc.Cause.Text, "change_id": ""})
 	e.located(inc, now, in.Who.Name, by, "located "+ops.Since(now.Sub(inc.OnsetAt.Time))+" after the onset: "+by+with(in.Note))
 	inc.rankDue, inc.rankedAt = true, time.Time{}
