@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go build -trimpath -o bin/goc ./cmd/goc
-echo "== commits, gate, heartbeats, rules, suspects"
+echo "== commits, gate, heartbeats, rules, suspects, a day replayed, 1,000 alerts a second, the recording"
 go test -run '^$' -bench . -benchtime "${BENCHTIME:-1s}" ./storage/... ./changes/... ./collectors/... ./alertrules/... ./incidents/... ./cmd/goc
 if [ -x "${CHROMIUM:-/usr/bin/chromium}" ] && [ -d web/ui/node_modules ]; then
   echo "== the demo: ten faults, ten minutes"

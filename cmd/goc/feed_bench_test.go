@@ -101,7 +101,7 @@ func BenchmarkAlertsToTheLiveFeed(b *testing.B) {
 		return map[string]string{"alertname": fmt.Sprint("Low", n%7), "service": fmt.Sprintf("svc-%d", n%40), "store": fmt.Sprintf("S-%03d", n/40%500), "severity": "warning"}
 	}
 	b.ResetTimer()
-	begin := time.Now()
+	begin, spent := time.Now(), cpuSeconds(b)
 	for i := range seconds * 500 { // every 2 ms one alone, every 100 ms a batch
 		due := begin.Add(time.Duration(i) * 2 * time.Millisecond)
 		time.Sleep(time.Until(due))
@@ -117,6 +117,7 @@ func BenchmarkAlertsToTheLiveFeed(b *testing.B) {
 	close(posts)
 	wg.Wait()
 	f.report(b, n)
+	b.ReportMetric((cpuSeconds(b)-spent)*1e6/float64(n), "cpu-us/alert")
 }
 
 // report waits for the last events and prints the figures.

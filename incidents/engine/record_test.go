@@ -17,8 +17,16 @@ import (
 
 // recorded are the inputs of a live engine, one of each type.
 var recorded = []engine.Input{
-	engine.Alerts{}, engine.Change{}, engine.Topology{}, engine.Samples{}, engine.Declare{}, engine.Action{}, engine.PutSilence{},
-	engine.ExpireSilence{}, engine.Run{}, engine.Tick{},
+	engine.Alerts{},
+	engine.Change{},
+	engine.Topology{},
+	engine.Samples{},
+	engine.Declare{},
+	engine.Action{},
+	engine.PutSilence{},
+	engine.ExpireSilence{},
+	engine.Run{},
+	engine.Tick{},
 }
 
 // fill sets every field that can be set to something of its own.
