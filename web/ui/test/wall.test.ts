@@ -54,7 +54,7 @@ describe('the layout of the wall', () => {
     expect(l.blocks).toHaveLength(10);
   });
 
-  it('fits 25,000 cells on a screen', () => {
+  it('fits 25,000 cells on a screen', { timeout: 60_000 }, () => {
     const l = layoutWall(stores([90, 60, 55, 50, 40, 35, 35, 30, 30, 25, 25, 25]), 1100, 560);
     check(l, 25_000);
     expect(l.pitch).toBeGreaterThanOrEqual(3);
@@ -66,7 +66,7 @@ describe('the layout of the wall', () => {
     expect([...a.cellX]).toEqual([...b.cellX]);
   });
 
-  it('grows downwards when even the smallest cells do not fit', () => {
+  it('grows downwards when even the smallest cells do not fit', { timeout: 60_000 }, () => {
     const l = layoutWall(stores([400]), 60, 40);
     check(l, 20_000);
     expect(l.height).toBeGreaterThan(40);

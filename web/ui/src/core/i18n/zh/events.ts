@@ -15,16 +15,12 @@ const s = (v: unknown) => (typeof v === 'string' || typeof v === 'number' ? Stri
 const system = (l: Line) => !l.actor || l.actor === 'goc';
 /** Who did it, apart from what follows where the name is no Chinese one. */
 const who = (l: Line) => (system(l) ? '系统' : /[\x21-\x7e]$/.test(l.actor!) ? `${l.actor} ` : l.actor!);
-const kindOf = (kind: string) => word('kind', kind);
 /** A sentence of the server's, in Chinese where it is known. */
-const said = (v: unknown) => (s(v) ? (sentence(s(v), kindOf) ?? s(v)) : '');
+const said = (v: unknown) => (s(v) ? (sentence(s(v), word) ?? s(v)) : '');
 const after = (v: string, colon = '：') => (v ? colon + v : '');
 const record = (v: unknown): Data => (typeof v === 'object' && v !== null ? (v as Data) : {});
 
 type Template = (d: Data, l: Line) => string | null;
-
-/** How many more alerts an event is about than the one that it names. */
-const more = (d: Data) => (typeof d.count === 'number' && d.count > 1 ? `等 ${d.count} 条` : '');
 
 const noted =
   (what: string): Template =>
@@ -141,6 +137,44 @@ const elapsed = (d: Data, what: string) =>
 
 const freezeOf = (d: Data, l: Line) => s(d.name) || s(record(d.freeze).name) || l.subject || '';
 
+/** The alerts of an event: each by itself, many by their number and the first few. */
+function alertsOf(d: Data): string {
+  const list = Array.isArray(d.alerts) ? d.alerts.map(record) : [];
+  const count = Number(d.count) || 1;
+  const named = (a: Data) => said(a.summary) || s(a.alert);
+  if (count === 1 || list.length === 0) return `：${named(d)}`;
+  return ` ${count} 条：${list.slice(0, 3).map(named).join('；')}${count > 3 ? ' 等' : ''}`;
+}
+
+function split(d: Data, l: Line): string | null {
+  const [from, into, n] = [s(d.from), s(d.into), s(d.count)];
+  if (!from || !into || !n) return null;
+  const by = system(l) ? '' : who(l);
+  const what = l.subject === into ? `从 ${from} 接过 ${n} 条告警` : `把 ${n} 条告警拆到 ${into}`;
+  return `${by}${what}${after(said(d.reason))}`;
+}
+
+/** How the indicators stand by which the recovery is judged. */
+function signsChanged(d: Data): string | null {
+  const off = (Array.isArray(d.signs) ? d.signs.map(record) : [])
+    .filter((g) => g.state === 'off')
+    .slice(0, 3)
+    .map((g) => said(g.text))
+    .join('；');
+  switch (d.what) {
+    case 'back':
+      return `指标已回到平时${Number(d.firing) > 0 ? `，仍有 ${s(d.firing)} 条告警触发` : ''}`;
+    case 'off again':
+      return `指标再次偏离${after(off)}`;
+    case 'off while quiet':
+      return `告警都已恢复，但故障还没有恢复${after(off)}`;
+    case 'unknown while quiet':
+      return '告警都已恢复，但指标没有数据，还不算恢复';
+    default:
+      return null;
+  }
+}
+
 const itemOf = (d: Data) => `${d.task_kind === 'action_item' ? '改进项' : '任务'} ${s(d.task)}`;
 const ofTask = (d: Data) => `${s(d.task_title)}${s(d.owner) ? `（${s(d.owner)}）` : ''}`;
 const changes: [RegExp, string][] = [
@@ -165,14 +199,19 @@ function taskChanged(d: Data, l: Line): string | null {
 
 const templates: Record<string, Template> = {
   'incident.opened': (d, l) => `${system(l) ? '' : `${who(l)}宣布`}${s(d.severity)} 故障${after(said(d.title))}`,
-  'incident.alert_added': (d) => (s(d.alert) ? `告警并入：${said(d.summary) || s(d.alert)}${more(d)}` : null),
-  'incident.alert_resolved': (d) =>
-    s(d.alert) ? `告警恢复：${said(d.summary) || s(d.alert)}${more(d)}（仍有 ${s(d.firing) || 0} 条）` : null,
+  'incident.alert_added': (d) => (s(d.alert) ? `告警并入${alertsOf(d)}` : null),
+  'incident.alert_resolved': (d) => (s(d.alert) ? `告警恢复${alertsOf(d)}（仍有 ${s(d.firing) || 0} 条）` : null),
   'incident.acknowledged': noted('已认领'),
   'incident.mitigated': noted('标记为已止损'),
-  'incident.recovered': (d) => `${elapsed(d, '恢复')}`,
+  'incident.recovered': (d) => `${elapsed(d, '恢复')}${after(said(d.stopped_by))}`,
   'incident.resolved': noted('解决了故障'),
-  'incident.reopened': noted('重新打开故障'),
+  'incident.reopened': (d, l) =>
+    s(d.why) ? `恢复没有保持住：${said(d.why)}` : `${who(l)}重新打开故障${after(s(d.note))}`,
+  'incident.signs_changed': signsChanged,
+  'incident.onset_moved': (d) =>
+    typeof d.earlier_s === 'number' ? `故障发生时间前移 ${lengthOf(d.earlier_s)}${after(said(d.onset_from))}` : null,
+  'incident.split': split,
+  'incident.unlinked': (d, l) => (s(d.count) ? `${who(l)}移出 ${s(d.count)} 条告警${after(said(d.reason))}` : null),
   'incident.severity_changed': severityChanged,
   'incident.located': (d) => `${elapsed(d, '定位')}${after(said(d.stopped_by))}`,
   'incident.suspects_ranked': ranked,
@@ -181,7 +220,7 @@ const templates: Record<string, Template> = {
     const role = word('role', d.role);
     return s(d.person) ? `${s(d.person)} 担任${role}` : `${who(l)}取消了${role}`;
   },
-  'incident.merged': (d) => (s(d.into) && s(d.from) ? `${s(d.from)} 并入 ${s(d.into)}` : null),
+  'incident.merged': (d) => (s(d.into) && s(d.from) ? `${s(d.from)} 并入 ${s(d.into)}${after(said(d.reason))}` : null),
   'incident.suspect_confirmed': (d, l) => (s(d.change_id) ? `${who(l)}确认就是 ${s(d.change_id)}` : null),
   'incident.suspect_rejected': (d, l) => (s(d.change_id) ? `${who(l)}排除了 ${s(d.change_id)}` : null),
   'incident.cause_named': (d, l) =>

@@ -5,6 +5,6 @@ import { event } from './events';
 import { evidence } from './evidence';
 import { sentence } from './sentences';
 
-const kindOf = (kind: string) => wordOf(zh, 'kind', kind);
+const word = (prefix: string, name: string) => wordOf(zh, prefix, name);
 
-export const pack: Pack = { dictionary: zh, evidence, event, sentence: (text) => sentence(text, kindOf) };
+export const pack: Pack = { dictionary: zh, evidence, event, sentence: (text) => sentence(text, word) };

@@ -2,6 +2,8 @@
 // product, titles made of them, and why an alert belongs or an incident is as bad as it is. Each is recognised as a whole
 // and said in Chinese; what is not recognised, such as the rules of a customer, stays as it is.
 
+type Word = (prefix: string, name: string) => string;
+
 const patterns: [RegExp, string][] = [
   [/^(\S+) in (\S+) succeeds in (\S+) of calls, normal (\S+)$/, '$2 的 $1 成功率 $3（平时 $4）'],
   [/^(\S+) on (\S+) succeeds in (\S+) of calls, normal (\S+)$/, '$1 的实例 $2 成功率 $3（平时 $4）'],
@@ -53,6 +55,23 @@ const patterns: [RegExp, string][] = [
   [/^it is the same alert, (\S+)$/, '同一条告警 $1'],
   [/^(\S+) fires in many places within (\S+)$/, '$1 在 $2 内于多处触发'],
   [/^it opened the incident: no other incident explains it$/, '它开启了这个故障：没有别的故障能解释它'],
+  [/^(\S+) and (\S+) lie in the same city, (\S+)$/, '$1 与 $2 同在城市 $3'],
+  [/^(\S+) says that they have another cause$/, '$1 判断它们另有原因'],
+  [/^(\S+) says that it does not belong here$/, '$1 判断它不属于这里'],
+  [/^(\d+) incidents are open, which is the most that are kept apart$/, '已有 $1 个故障，不再分开'],
+  [/^(\S+), the first suspect of (\S+), did not come to (.+)$/, '$2 的首要嫌疑 $1 没有到过 $3'],
+  [/^(\S+) did not come to these, and (\S+) is their first suspect$/, '$1 没有到过这些地方，它们的首要嫌疑是 $2'],
+  [
+    /^(\S+) had recovered after (\S+) was rolled back, and now (\S+) is the first suspect$/,
+    '$1 在 $2 回滚后已恢复，现在的首要嫌疑是 $3',
+  ],
+  [/^(\S+) had recovered (\S+) before it began$/, '它开始之前 $2，$1 已经恢复'],
+  [/^(\S+) had been quiet (\S+) before it began$/, '它开始之前 $2，$1 已经平静'],
+  [/^(\S+) had been mitigated (\S+) before it began$/, '它开始之前 $2，$1 已经止损'],
+  [
+    /^(\S+) had lost its cause, (\S+), which was rolled back, (\S+) before it began$/,
+    '它开始之前 $3，$1 的原因 $2 已回滚',
+  ],
   [/^both have the same first suspect, (\S+)$/, '两者的首要嫌疑相同：$1'],
   [/^(\S+) and (\S+) lie in the same city, (\S+)$/, '$1 与 $2 同在城市 $3'],
   [
@@ -83,6 +102,17 @@ const patterns: [RegExp, string][] = [
   [/^mitigated by (\S+)$/, '$1 标记为已止损'],
   [/^resolved by (\S+)$/, '$1 解决'],
   [/^all alerts have been resolved for (\S+)$/, '所有告警恢复已满 $1'],
+  [/^all alerts have been resolved and the indicators back for (\S+)$/, '告警与指标恢复已满 $1'],
+  [/^by the alerts alone, resolved for (\S+); the indicators are unknown$/, '告警恢复已满 $1，指标没有数据'],
+  [/^by the alerts alone, resolved for (\S+); what is still off .+$/, '告警恢复已满 $1，仍偏离的视为新的常态'],
+  [/^(\S+) named the cause$/, '$1 指明原因'],
+  [/^no change on record did it$/, '与已记录的变更无关'],
+  [/^(\S+) of (\S+)(?: in (.+?))? is back at (.+), normal (.+)$/, '$3 $2 {indicator:$1}已回到 $4（平时 $5）'],
+  [/^(\S+) of (\S+)(?: in (.+?))? is ([\d.]+ ?\S+), normal (.+)$/, '$3 $2 {indicator:$1} $4（平时 $5）'],
+  [
+    /^(\S+) of (\S+)(?: in (.+?))? (?:left its course|began to slip), to within (\S+)$/,
+    '$3 $2 {indicator:$1}开始偏离，精度 $4',
+  ],
   [/^all steps are done, and it is verified that they worked$/, '所有步骤完成，已验证有效'],
   [/^all steps are done; the plan has no verification$/, '所有步骤完成；该预案不带验证'],
   [/^(\S+) is inside the bounds$/, '$1，在限值之内'],
@@ -106,29 +136,41 @@ const evidence: [RegExp, string][] = [
   [/^(\d+) devices?$/, '$1 台设备'],
 ];
 
-/** Says one sentence of the server's in Chinese; kindOf names a kind of device. Null when it is not known. */
-function whole(text: string, list: [RegExp, string][], kindOf: (kind: string) => string): string | null {
+/** Says one sentence of the server's in Chinese; word names kinds of device and indicators. Null when it is not known. */
+function whole(text: string, list: [RegExp, string][], word: Word): string | null {
   for (const [pattern, said] of list) {
     if (pattern.test(text))
-      return text.replace(pattern, said).replace(/\{kind:(\S+?)\}/g, (_, kind: string) => kindOf(kind));
+      return text
+        .replace(pattern, said)
+        .replace(/\{(kind|indicator):(\S+?)\}/g, (_, prefix: string, name: string) => word(prefix, name))
+        .trimStart();
   }
   return null;
 }
 
+// Sentences that end in another, which is their last group.
+const nested: [RegExp, string][] = [
+  [/^merged from (\S+): (.+)$/, '自 $1 并入：'],
+  [/^moved from (\S+): (.+)$/, '自 $1 移来：'],
+  [/^it opened the incident: ((?!no other).+)$/, '它开启了这个故障：'],
+];
+
 /** Says a sentence, a title or a list of evidence in Chinese; null where the server's own must do. */
-export function sentence(text: string, kindOf: (kind: string) => string): string | null {
+export function sentence(text: string, word: Word): string | null {
   const more = /^(.*) and (\d+) more stores?$/.exec(text);
   if (more) {
-    const first = whole(more[1]!, patterns, kindOf);
+    const first = whole(more[1]!, patterns, word);
     return first && `${first}，另有 ${more[2]} 家门店`;
   }
-  const merged = /^merged from (\S+)(?:: (.+))?$/.exec(text);
-  if (merged) return `自 ${merged[1]} 并入${merged[2] ? `：${sentence(merged[2], kindOf) ?? merged[2]}` : ''}`;
-  const one = whole(text, patterns, kindOf);
+  for (const [pattern, said] of nested) {
+    const m = pattern.exec(text);
+    if (m) return m[0].replace(pattern, said) + (sentence(m.at(-1)!, word) ?? m.at(-1)!);
+  }
+  const one = whole(text, patterns, word);
   if (one) return one;
   const parts = text
     .replace(/^no rule gives more: /, '')
     .split(', ')
-    .map((p) => whole(p, evidence, kindOf));
+    .map((p) => whole(p, evidence, word));
   return parts.every((p) => p !== null) ? parts.join('，') : null;
 }
