@@ -1,11 +1,11 @@
 // node e2e/acts.mjs GOC [OUT] [PORT]: what people do, done in a browser with the real program GOC: a drill from its start to its
-// score with acknowledging, judging suspects and running a plan; notes and severity seen by a second page; signing in and
-// out; and a server that dies and comes back. It starts and ends its own servers on PORT and PORT+1. Exits 1 when something
-// is wrong.
+// score with acknowledging, judging suspects and running a plan; notes and severity seen by a second page; people's work on
+// an incident (tasks, an update, the cause, splitting alerts, the report, the clock's report); signing in and out; and a
+// server that dies and comes back. It starts and ends its own servers on PORT to PORT+2. Exits 1 when something is wrong.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { launch, open } from './browser.mjs';
+import { auditWith, launch, open } from './browser.mjs';
 import { Server, sleep, until } from './server.mjs';
 
 const [binary = '../../goc', out = 'shots', port = '18641'] = process.argv.slice(2);
@@ -305,11 +305,187 @@ async function tokenAct(browser, dir) {
   }
 }
 
+/** Alerts as an Alertmanager's clients send them: one service in some stores, and something that has nothing to do with it. */
+async function raise(server) {
+  const startsAt = new Date().toISOString();
+  const of = (store, alertname, summary) => ({
+    startsAt,
+    labels: { alertname, severity: 'critical', service: 'order-core', store },
+    annotations: { summary },
+  });
+  const stores = (await server.get('/situation')).cities.flatMap((c) => c.stores.map((s) => s.id)).slice(0, 3);
+  const alerts = stores.map((s) => of(s, 'OrdersFail', `order-core in ${s} succeeds in 61% of calls`));
+  alerts.push(of(stores[0], 'CertificateExpires', 'the certificate of order-core expires in an hour'));
+  const answer = await fetch(`${server.base}/api/v2/alerts`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(alerts),
+  });
+  if (!answer.ok) throw new Error(`alerts: ${answer.status} ${await answer.text()}`);
+  const all = async () => (await server.get('/incidents?state=active')).items ?? [];
+  const [made] = await until('an incident of four alerts', async () => {
+    const list = (await all()).filter((i) => (i.alerts ?? []).length === 4);
+    return list.length === 1 && list;
+  });
+  return made.id;
+}
+
+/** A task by the keyboard, owned, ticked off; and one for afterwards, which the list across incidents shows. */
+async function tasks(server, page, id) {
+  await page.keyboard.press('t');
+  const field = page.getByLabel('What is to be done');
+  check(await seen(field), 'tasks: t brings the field, from behind its tab');
+  await until('the field has the focus', () => field.evaluate((e) => e === document.activeElement), 5000);
+  await page.keyboard.type('call the bank r s a');
+  await page.keyboard.press('Enter');
+  const box = page.getByRole('checkbox', { name: 'call the bank r s a' });
+  check(await seen(box, 2000), 'tasks: it stands in the list at once');
+  await page.getByRole('button', { name: 'Take call the bank r s a' }).click();
+  await until('taken', async () => (await server.get(`/incidents/${id}`)).tasks?.[0]?.owner);
+  await box.check();
+  const done = async () => (await server.get(`/incidents/${id}`)).tasks?.[0]?.done_at;
+  check(!!(await until('done', done)), 'tasks: ticked off, the server has it');
+  await field.fill('alert before customers notice');
+  await page.getByLabel('When', { exact: true }).selectOption('action_item');
+  await page.getByLabel('Due', { exact: true }).selectOption('1w');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  check(await seen(page.getByRole('checkbox', { name: 'alert before customers notice' })), 'tasks: one for afterwards');
+}
+
+/** An update out of the draft, in a language of choice. */
+async function update(server, page, id) {
+  await page.locator('main h1').first().click();
+  await page.keyboard.press('p');
+  const text = page.getByLabel('Text of the update');
+  check(await seen(text), 'update: p opens the editor');
+  await until('a draft', async () => (await text.inputValue()).includes(id));
+  await page.getByRole('button', { name: '中文', exact: true }).click();
+  check(
+    !!(await until('a Chinese draft', async () => /影响/.test(await text.inputValue()))),
+    'update: the draft speaks both',
+  );
+  await page.getByRole('button', { name: 'English', exact: true }).click();
+  await until('an English draft', async () => /Affected/.test(await text.inputValue()));
+  await text.press('End');
+  await text.evaluate((e) => (e.value += '\nCalls go through another bank meanwhile.'));
+  await text.dispatchEvent('input');
+  await shoot(page, 'act-update');
+  await page.getByRole('button', { name: 'Post', exact: true }).click();
+  check(await seen(page.locator('#side-body').getByText(/Calls go through another bank/)), 'update: it is posted');
+  const [said] = (await server.get(`/incidents/${id}`)).updates ?? [];
+  check(/another bank/.test(said?.text ?? ''), 'update: the server has it');
+}
+
+/** The cause in words stops the locate clock. */
+async function cause(server, page, id) {
+  const before = (await server.get(`/incidents/${id}`)).clock.locate;
+  check(before.running, 'cause: the locate clock runs before');
+  await page.locator('main h1').first().click();
+  await page.keyboard.press('c');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Cause').fill('a cable was cut at the bank');
+  await auditWith(page, 'cause dialog', check, problems);
+  await dialog.getByRole('button', { name: 'Name the cause' }).click();
+  check(await gone(dialog, 5000), 'cause: the dialog goes');
+  check(await seen(page.locator('.gist').getByText(/a cable was cut at the bank/)), 'cause: the one line says it');
+  const { clock, cause } = await server.get(`/incidents/${id}`);
+  check(!clock.locate.running && clock.locate.met === true, 'cause: the locate clock has stopped, in time');
+  check(cause?.text === 'a cable was cut at the bank', 'cause: the server has it');
+  await shoot(page, 'act-cause');
+}
+
+/** An alert that has nothing to do with the rest becomes an incident of its own, and stays one. */
+async function split(server, page, id) {
+  await page.getByRole('tab', { name: /^Alerts/ }).click();
+  const panel = page.locator('#side-body');
+  for (const fold of await panel.locator('summary').all()) await fold.click();
+  await panel.getByRole('checkbox', { name: /certificate/ }).check();
+  // Those that it is said to explain go along when it is chosen; here it goes alone.
+  for (const other of await panel.getByRole('checkbox', { name: /calls/ }).all()) await other.uncheck();
+  await panel.getByRole('button', { name: /Split off/ }).click();
+  await panel.getByLabel(/Title of the new/).fill('the certificate expires');
+  await shoot(page, 'act-split');
+  await panel.getByRole('button', { name: 'Split', exact: true }).click();
+  const link = panel.getByRole('link', { name: /^Go to INC-/ });
+  if (!check(await seen(link), 'split: the new incident is linked')) return;
+  const made = (await link.getAttribute('href')).split('/').pop();
+  const now = await server.get(`/incidents/${made}`);
+  check(now.title === 'the certificate expires' && now.alerts.length === 1, `split: ${made} has the alert`);
+  check((await server.get(`/incidents/${id}`)).alerts.length === 3, 'split: and the old one has it no more');
+  await link.click();
+  check(await seen(page.locator(`main .room[data-incident="${made}"]`)), 'split: one click leads there');
+  await page.goBack();
+}
+
+/** What others read afterwards: hand-over, report, the list of what is to be done, the clock's report. */
+async function afterwards(server, page, id) {
+  await page.keyboard.press('h');
+  const dialog = page.getByRole('dialog');
+  check(await seen(dialog.getByText(/a cable was cut at the bank/)), 'hand-over: it says the cause');
+  await dialog.getByRole('button', { name: '中文' }).click();
+  check(await seen(dialog.getByText(/时钟/)), 'hand-over: and speaks Chinese');
+  await auditWith(page, 'hand-over dialog', check, problems);
+  await page.keyboard.press('Escape');
+  await page.getByRole('link', { name: 'Report' }).click();
+  check(await seen(page.locator('main .md h1').getByText(new RegExp(id))), 'report: it is a page of its own');
+  check(await seen(page.locator('main .md').getByText(/a cable was cut at the bank/)), 'report: it says the cause');
+  await shoot(page, 'act-report');
+  await server.post(`/incidents/${id}/resolve`, { note: 'the bank mended it' });
+  await visit(page, `${server.base}/review/metrics?by=severity`);
+  const cells = page.locator('main tbody td.heat');
+  check(await seen(cells), 'clocks: the report has a line');
+  const { groups } = await server.get('/review/clocks?by=severity');
+  const shown = page.locator('main tbody tr', { has: page.getByRole('rowheader', { name: groups[0].key }) });
+  const counted = Number((await shown.locator('td.num').first().innerText()).trim());
+  check(counted === groups[0].incidents && counted > 0, `clocks: ${groups[0].key} counts as the server does`);
+  check((await cells.count()) % 3 === 0 && /%/.test(await cells.first().innerText()), 'clocks: with three legs');
+  await auditWith(page, 'clock report', check, problems);
+  await shoot(page, 'act-clocks');
+  await visit(page, `${server.base}/review/actions`);
+  const item = page.getByRole('checkbox', { name: /alert before customers notice/ });
+  check(await seen(item), 'action items: the one for afterwards is listed');
+  await auditWith(page, 'action items', check, problems);
+  await item.check();
+  const open = async () => ((await server.get('/action-items?state=open')).items ?? []).length === 0;
+  check(await until('it is done', open), 'action items: ticked off there too');
+}
+
+/** The same incident in Chinese: nothing that the program says of people's work stays English. */
+async function inChinese(server, browser, id) {
+  const page = await open(browser, 'desktop', 'zh', problems);
+  await visit(page, `${server.base}/i/${id}`, 'main .room');
+  for (const text of ['新增任务 1', '第 1 次对外通报', '指明原因', '拆到 INC-'])
+    check(await seen(page.locator('.timeline').getByText(text)), `Chinese: the timeline says ${text}`);
+  await shoot(page, 'act-work-zh');
+  await page.context().close();
+}
+
+async function workAct(browser, dir) {
+  const at = `127.0.0.1:${Number(port) + 2}`;
+  const args = ['demo', '--no-faults', '--listen', at, '--data', join(dir, 'work')];
+  const server = new Server(binary, args, `http://${at}`);
+  try {
+    await server.start();
+    const page = await open(browser, 'desktop', 'en', problems);
+    const id = await raise(server);
+    await visit(page, `${server.base}/i/${id}`, 'main .room');
+    await tasks(server, page, id);
+    await update(server, page, id);
+    await cause(server, page, id);
+    await split(server, page, id);
+    await afterwards(server, page, id);
+    await inChinese(server, browser, id);
+    await page.context().close();
+  } finally {
+    await server.end();
+  }
+}
+
 mkdirSync(out, { recursive: true });
 const dir = mkdtempSync(join(tmpdir(), 'goc-acts-'));
 const browser = await launch();
-const acts = { drill: drillAct, token: tokenAct };
-const wanted = (process.env.ACTS ?? 'drill,token').split(',');
+const acts = { drill: drillAct, token: tokenAct, work: workAct };
+const wanted = (process.env.ACTS ?? 'drill,token,work').split(',');
 try {
   const ends = await Promise.allSettled(wanted.map((act) => acts[act](browser, dir)));
   for (const e of ends) if (e.status === 'rejected') problems.push(String(e.reason?.stack ?? e.reason));

@@ -1,5 +1,9 @@
 // A headless Chromium for the checks in this folder.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
+
+const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 const flags = [
   '--headless',
@@ -39,4 +43,17 @@ export async function open(browser, size, lang, problems, expected = /Failed to 
       problems.push(`${size} ${lang}: ${m.text()}`);
   });
   return page;
+}
+
+/** Lets axe look for what keeps people out; what is serious or critical is checked and named. */
+export async function auditWith(page, name, check, problems) {
+  // Run through the debugger, so that the page's Content-Security-Policy stays as strict as it is.
+  await page.evaluate(readFileSync(axePath, 'utf8'));
+  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  const bad = result.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
+  check(bad.length === 0, `${name}: axe finds nothing serious`);
+  for (const v of bad) {
+    const where = v.nodes.map((n) => n.target.join(' ')).slice(0, 4);
+    problems.push(`  ${v.id} (${v.impact}): ${where.join(' | ')}`);
+  }
 }

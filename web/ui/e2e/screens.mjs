@@ -1,12 +1,10 @@
 // node e2e/screens.mjs BASE OUT: looks at the two main screens of a running `goc demo` in both languages and three sizes:
 // takes pictures, lets axe look for what keeps people out, and checks what must be on them. Exits 1 when something is wrong.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { launch, open } from './browser.mjs';
+import { auditWith, launch, open } from './browser.mjs';
 
 const [base = 'http://127.0.0.1:8420', out = 'shots'] = process.argv.slice(2);
 const WAIT_FOR_INCIDENT_MS = Number(process.env.WAIT_MS ?? 180_000);
-const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const problems = [];
 const found = [];
 
@@ -33,22 +31,7 @@ async function incident() {
   return items?.[0]?.id ?? null;
 }
 
-/** Serious and critical findings of axe. */
-async function axe(page, name) {
-  // Run through the debugger, so that the page's Content-Security-Policy stays as strict as it is.
-  const { readFileSync } = await import('node:fs');
-  await page.evaluate(readFileSync(axePath, 'utf8'));
-  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  const bad = result.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
-  check(bad.length === 0, `${name}: axe finds nothing serious`);
-  for (const v of bad)
-    problems.push(
-      `  ${v.id} (${v.impact}): ${v.nodes
-        .map((n) => n.target.join(' '))
-        .slice(0, 4)
-        .join(' | ')}`,
-    );
-}
+const axe = (page, name) => auditWith(page, name, check, problems);
 
 async function shoot(page, name) {
   await page.screenshot({ path: `${out}/${name}.png` });
@@ -82,6 +65,20 @@ async function visit(browser, size, lang, id) {
     await shoot(page, `warroom-${size}-${lang}`);
     if (size === 'phone') await page.screenshot({ path: `${out}/warroom-${size}-${lang}-full.png`, fullPage: true });
     await axe(page, `warroom-${size}-${lang}`);
+    // What stands behind the other tabs, and the report as a page.
+    for (const side of ['work', 'alerts', 'similar']) {
+      await page.goto(`${base}/i/${id}?side=${side}`, { waitUntil: 'domcontentloaded' });
+      await page.locator('#side-body .all').waitFor({ timeout: 15_000 });
+      await page.waitForTimeout(800);
+      await shoot(page, `warroom-${side}-${size}-${lang}`);
+      await axe(page, `warroom-${side}-${size}-${lang}`);
+      const sticks = await page.evaluate(() => document.getElementById('main').scrollWidth > innerWidth + 1);
+      check(!sticks, `warroom-${side}-${size}-${lang}: nothing sticks out sideways`);
+    }
+    await page.goto(`${base}/i/${id}/report`, { waitUntil: 'domcontentloaded' });
+    await page.locator('main .md h1').waitFor({ timeout: 15_000 });
+    await shoot(page, `report-${size}-${lang}`);
+    await axe(page, `report-${size}-${lang}`);
   }
   await page.context().close();
 }
@@ -181,12 +178,14 @@ async function others(browser, size) {
     '/review/oncall',
     '/review/audit',
     '/review/metrics',
+    '/review/metrics?by=team',
+    '/review/actions',
     '/me',
   ]) {
     await page.goto(base + path, { waitUntil: 'domcontentloaded' });
     await page.locator('main h1').first().waitFor({ timeout: 10_000 });
     await page.waitForTimeout(700);
-    await shoot(page, `other-${size}${path.replaceAll('/', '-')}`);
+    await shoot(page, `other-${size}${path.replaceAll(/[/?=]/g, '-')}`);
     check((await page.locator('main .error').count()) === 0, `${path} ${size}: loads without an error`);
     const wide = await page.evaluate(() => document.getElementById('main').scrollWidth > innerWidth + 1);
     check(!wide, `${path} ${size}: nothing sticks out sideways`);

@@ -193,7 +193,7 @@ describe('people’s work in Chinese', () => {
       'task_changed',
       { task: 3, task_kind: 'action_item', task_title: 'x' },
       'action item 3 given to bob, done: x (bob)',
-      '改进项 3交给 bob，完成：x',
+      '改进项 3 交给 bob，完成：x',
     ],
     ['cause_named', { cause: 'a cable', change_id: 'CHG-1' }, '', 'ann 指明原因：a cable（CHG-1）'],
     ['update_posted', { update: 2, update_text: 'all well' }, '', '第 2 次对外通报：all well'],

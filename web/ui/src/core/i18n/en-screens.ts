@@ -214,6 +214,7 @@ export const enScreens = {
   'gist.colon': ': ',
   'gist.p': '({p})',
   'gist.confirmed': 'did it, confirmed',
+  'gist.noneAtAll': 'No change on record could have reached it.',
   'gist.none': 'Most likely no change did it ({p}).',
   'gist.named': 'Cause, says {who}: ',
   'gist.open': 'No suspect yet.',

@@ -37,8 +37,7 @@ export async function loadLanguage(lang: Lang): Promise<void> {
 export async function loadScreens(lang: Lang): Promise<void> {
   await loadLanguage(lang);
   if (whole.has(lang)) return;
-  const screens =
-    lang === 'zh' ? (await import('./zh/zh-screens')).zhScreens : (await import('./en-screens')).enScreens;
+  const screens = lang === 'zh' ? (await import('./zh/rest')).screens() : (await import('./en-screens')).enScreens;
   packs[lang] = { ...packs[lang]!, dictionary: { ...packs[lang]!.dictionary, ...screens } };
   whole.add(lang);
 }

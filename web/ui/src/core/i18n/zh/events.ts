@@ -194,7 +194,7 @@ function taskChanged(d: Data, l: Line): string | null {
     const known = changes.find(([pattern]) => pattern.test(p));
     return known ? p.replace(known[0], known[1]) : p;
   });
-  return `${itemOf(d)}${parts.join('，')}：${s(d.task_title)}`;
+  return `${itemOf(d)} ${parts.join('，')}：${s(d.task_title)}`;
 }
 
 const templates: Record<string, Template> = {

@@ -216,6 +216,7 @@ export const zhScreens: Record<ScreenKey, string> = {
   'gist.colon': '：',
   'gist.p': '（{p}）',
   'gist.confirmed': '已确认是它',
+  'gist.noneAtAll': '已记录的变更都影响不到它。',
   'gist.none': '多半与变更无关（{p}）。',
   'gist.named': '原因（{who}）：',
   'gist.open': '还没有嫌疑变更。',
