@@ -9,17 +9,19 @@ import (
 
 // spatialWeight is the log-odds ratio of being affected between the stores that a change reached and those that it did
 // not, with half a store added to each count, and less of it while few stores are known to be affected. hit are the
-// affected ones that it reached, reached the others.
+// affected ones that it reached, reached the others. Those that it did not reach speak against it in their share.
 func spatialWeight(hit, affected, reached, others int, bound float64) float64 {
-	switch {
-	case hit == 0: // a change breaks what it reaches
-		return -bound
-	case others == 0: // nothing to compare with
+	if affected == 0 {
 		return 0
 	}
 	a, b := float64(hit), float64(reached)
+	share := a / float64(affected)
+	against := (1 - share) * bound // a change breaks what it reaches
+	if others == 0 {               // nothing to compare with
+		return -against
+	}
 	ratio := math.Log((a + 0.5) / (float64(affected) - a + 0.5) / ((b + 0.5) / (float64(others) - b + 0.5)))
-	return max(-bound, min(bound, ratio)) * float64(affected) / float64(affected+1)
+	return share*max(-bound, min(bound, ratio))*float64(affected)/float64(affected+1) - against
 }
 
 // spread is how a change and a symptom meet in stores.
