@@ -415,7 +415,18 @@ async function split(server, page, id) {
   check((await server.get(`/incidents/${made}`)).title === 'the certificate expires', 'split: under its title');
   await link.click();
   check(await seen(page.locator(`main .room[data-incident="${made}"]`)), 'split: one click leads there');
-  await page.goBack();
+  await rejoin(server, page, id, made);
+}
+
+/** And back again: somebody sees that it was one trouble after all. */
+async function rejoin(server, page, id, made) {
+  await page.getByRole('button', { name: 'Merge…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('radio', { name: new RegExp(`\\b${id}\\b`) }).check();
+  await auditWith(page, 'merge dialog', check, problems);
+  await dialog.getByRole('button', { name: `Merge into ${id}` }).click();
+  check(await seen(page.locator(`main .room[data-incident="${id}"]`)), 'merge: it leads to the one that stays');
+  check((await server.get(`/incidents/${made}`)).merged_into === id, 'merge: the server has it');
 }
 
 /** What others read afterwards: hand-over, report, the list of what is to be done, the clock's report. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { grade, metShare, onBar, weeksBack } from '../src/core/clocks';
+import { grade, lastMonths, metShare, onBar, passRate, weeksBack } from '../src/core/clocks';
 import { gist, nearness, worstSigns } from '../src/core/gist';
 import { parseMarkdown, spans } from '../src/core/markdown';
 import { foldAlerts, foldEntries, orderedTasks, overdue, withNewTask, withTask } from '../src/core/work';
@@ -222,6 +222,18 @@ describe('the clock report', () => {
   it('grades shares and places times on a bar that ends at three times the target', () => {
     expect([null, 1, 0.9, 0.6, 0.1].map(grade)).toEqual(['none', 'good', 'good', 'fair', 'poor']);
     expect([onBar(60, 60), onBar(900, 60), onBar(5, 0)].map((x) => x.toFixed(2))).toEqual(['0.33', '1.00', '0.00']);
+  });
+
+  it('counts months in UTC across a new year, each ending where the next begins', () => {
+    const months = lastMonths(Date.parse('2027-01-31T23:59:00Z'), 3);
+    expect(months.map((m) => m.key)).toEqual(['2026-11', '2026-12', '2027-01']);
+    expect(months[0]!.to).toBe(months[1]!.from);
+    expect(months[2]!.to).toBe('2027-02-01T00:00:00.000Z');
+  });
+
+  it('makes one figure of the three legs', () => {
+    expect(passRate(group)).toBe(0.6);
+    expect(passRate({ ...group, incidents: 0 })).toBeNull();
   });
 
   it('begins at a midnight, so that its address stays the same all day', () => {

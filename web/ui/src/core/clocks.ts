@@ -24,3 +24,18 @@ export function weeksBack(now: number, weeks: number): string {
   const day = 86_400_000;
   return new Date(Math.floor(now / day) * day - (weeks * 7 - 1) * day).toISOString();
 }
+
+/** The last months, the oldest first, as spans in UTC: 2026-11 from its first to the first of the next. */
+export function lastMonths(now: number, n: number): { key: string; from: string; to: string }[] {
+  const today = new Date(now);
+  const first = (back: number) => new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() - back, 1));
+  return Array.from({ length: n }, (_, i) => {
+    const from = first(n - 1 - i);
+    return { key: from.toISOString().slice(0, 7), from: from.toISOString(), to: first(n - 2 - i).toISOString() };
+  });
+}
+
+/** Of all legs of a group's incidents, the share inside their targets: one figure for 1-5-10. */
+export function passRate(group: ClockGroup): number | null {
+  return group.incidents > 0 ? (group.detect.met + group.locate.met + group.recover.met) / (3 * group.incidents) : null;
+}

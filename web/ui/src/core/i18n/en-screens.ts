@@ -393,6 +393,8 @@ export const enScreens = {
   'clocks.notJudged': 'nobody has named a cause yet',
   'clocks.total': '{n} incidents',
   'clocks.unknown': 'unknown',
+  'league.title': 'By month: the share of all three legs in time',
+  'league.of': 'of {n}',
   'clocks.drills': 'Drills',
   'clocks.none': 'No incident ended in this span. Choose a longer one.',
   'clocks.noneReal': 'No real incident ended in this span.',

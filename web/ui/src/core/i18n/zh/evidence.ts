@@ -99,19 +99,6 @@ const silence = (a: Args) =>
 const spatial = (a: Args) =>
   `受影响的 ${num(a, 'affected')} 家门店中它到过 ${num(a, 'hit')} 家，其余 ${num(a, 'others')} 家中到过 ${num(a, 'reached')} 家`;
 
-/** How an indicator of a service moved: from before to now. */
-function moved(a: Args): string {
-  const value = (key: string) => indicatorText(str(a, 'indicator'), num(a, key));
-  return `${looked(a)}从 ${value('before')} 变为 ${value('after')}`;
-}
-
-const own = (a: Args, weight: number) => `${str(a, 'service')} 自身${weight < 0 ? '一如往常' : '变差'}：${moved(a)}`;
-
-const partial = (a: Args) =>
-  `${str(a, 'service')} 的 ${num(a, 'units')} 个实例它都到过，其中只有 ${num(a, 'unwell')} 个变差`;
-
-const deeper = (a: Args) => `${str(a, 'caller')} 调用的 ${str(a, 'service')} 也变差，问题更靠近那里：${moved(a)}`;
-
 const undone = (a: Args) => `它在故障发生前 ${lengthOf(num(a, 'before_s'))}已经回滚`;
 
 const baked = (a: Args) => `故障发生前它已有 ${num(a, 'stages')} 个阶段观察正常`;
@@ -122,7 +109,8 @@ const explained = (a: Args) =>
 const moved = (a: Args) =>
   `${looked(a)}原为 ${indicatorText(str(a, 'indicator'), num(a, 'before'))}，现为 ${indicatorText(str(a, 'indicator'), num(a, 'after'))}`;
 
-const own = (a: Args, weight: number) => `${str(a, 'service')} 自身${weight < 0 ? '一切如常' : '也变差了'}：${moved(a)}`;
+const own = (a: Args, weight: number) =>
+  `${str(a, 'service')} 自身${weight < 0 ? '一切如常' : '也变差了'}：${moved(a)}`;
 
 const partial = (a: Args) =>
   `${str(a, 'service')} 的 ${num(a, 'units')} 个实例中只有 ${num(a, 'unwell')} 个变差，而它到过全部实例`;
@@ -157,9 +145,6 @@ const templates: Record<string, (a: Args, weight: number, text: string) => strin
   spatial,
   explained,
   undone,
-  own,
-  partial,
-  deeper,
   baked,
 };
 

@@ -393,6 +393,8 @@ export const zhScreens: Record<ScreenKey, string> = {
   'clocks.notJudged': '还没有人指明过原因',
   'clocks.total': '共 {n} 次故障',
   'clocks.unknown': '未知',
+  'league.title': '按月：三段计时的达标占比',
+  'league.of': '共 {n}',
   'clocks.drills': '演练',
   'clocks.none': '这段时间没有结束的故障，请选更长的时段。',
   'clocks.noneReal': '这段时间没有结束的真实故障。',
