@@ -283,6 +283,30 @@ func TestAUnitThatWasReplacedLongAgoIsNotSilent(t *testing.T) {
 	}
 }
 
+func TestAGapOfACallerIsExplainedByASuspiciousChangeBelow(t *testing.T) {
+	w := world()
+	for service, v2 := range map[string]float64{"pay": 0.7, "bank": 0.2} {
+		put(w, ops.Sample{Indicator: "success_ratio", Service: service, Caller: "x", Unit: service + "-v2"}, math.NaN(), v2)
+		for i := range 2 {
+			put(w, ops.Sample{Indicator: "success_ratio", Service: service, Caller: "x", Unit: fmt.Sprint(service, "-v1-", i+1)}, 0.99, 0.99)
+		}
+	}
+	w.Graph = suspects.NewGraph([][2]string{{"pay", "bank"}})
+	caller, below := gray("caller", "pay"), gray("below", "bank")
+	r := suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}}, []*ops.Change{&caller, &below}, w, onset.Add(time.Minute))
+	explained := map[string]float64{}
+	for _, s := range r.Suspects {
+		for _, e := range s.Against {
+			if e.Term == "explained" {
+				explained[s.ChangeID] = e.Weight
+			}
+		}
+	}
+	if explained["caller"] >= 0 || explained["below"] != 0 || r.Suspects[0].ChangeID != "below" {
+		t.Errorf("first is %s, explained are %v; want below, and a part of the caller's gap", r.Suspects[0].ChangeID, explained)
+	}
+}
+
 func TestPeersThatAreWellSayNothingOfAUnitThatSaysNothing(t *testing.T) {
 	w := world()
 	at(w, "pay", "shop", 0.99, 0.7)
