@@ -157,7 +157,7 @@ describe('alerts', () => {
 
   it('say how many there are, why each belongs, and which are explained', () => {
     render(Alerts, { incident: many() });
-    expect(words('.sum')).toBe('214 alerts taken in 3 firing; 1 explained by another; the latest 3 are listed');
+    expect(words('.sum')).toBe('Alerts taken in: 214 3 firing; 1 explained by another; the latest 3 are listed');
     expect(screen.getAllByText('it is the same store')).toHaveLength(3);
     expect(words('summary')).toBe('1 explained by it');
   });

@@ -25,6 +25,11 @@ describe('the one line', () => {
     expect(gist(incident({ signs: [slow, sign()] })).sign?.indicator).toBe('success_ratio');
   });
 
+  it('takes the service that the title speaks of, others being equal', () => {
+    const far = sign({ service: 'cart', value: 0.1 });
+    expect(gist(incident({ signs: [far, sign()] })).sign?.service).toBe('checkout');
+  });
+
   it('speaks of what is off before what is back, and of nothing that has no samples', () => {
     const back = sign({ service: 'cart', state: 'back' });
     const slow = sign({ indicator: 'latency_seconds', value: 4, normal: 0.1 });

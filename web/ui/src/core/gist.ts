@@ -37,8 +37,11 @@ function telling(s: Sign): number {
 
 /** Makes the one line out of an incident. */
 export function gist(incident: Incident): Gist {
+  const named = (s: Sign) => (incident.title.includes(s.service) ? 0 : 1); // that which the title speaks of
   const known = worstSigns(incident.signs).filter((s) => s.state !== 'unknown');
-  const sign = known.toSorted((a, b) => place[a.state] - place[b.state] || telling(a) - telling(b))[0] ?? null;
+  const sign =
+    known.toSorted((a, b) => place[a.state] - place[b.state] || telling(a) - telling(b) || named(a) - named(b))[0] ??
+    null;
   const lines = orderedSuspects(incident).filter((l) => l.suspect?.verdict !== 'rejected');
   const said = { sign, suspect: null, probability: 0, reasons: [] };
   if (incident.cause && !incident.cause.change_id) return { ...said, verdict: 'named' };

@@ -298,7 +298,7 @@ export const enScreens = {
   'similar.recovered': 'recovered in {time}',
   'similar.never': 'never recovered by itself',
 
-  'alerts.total': '{n} alerts taken in',
+  'alerts.total': 'Alerts taken in: {n}',
   'alerts.firing': '{n} firing',
   'alerts.explained': '{n} explained by another',
   'alerts.listed': 'the latest {n} are listed',
@@ -391,7 +391,7 @@ export const enScreens = {
   'clocks.never': '{n} never reached',
   'clocks.judged': '{n} of {m} causes that people named',
   'clocks.notJudged': 'nobody has named a cause yet',
-  'clocks.total': '{n} incidents',
+  'clocks.total': 'Incidents: {n}',
   'clocks.unknown': 'unknown',
   'league.title': 'By month: the share of all three legs in time',
   'league.of': 'of {n}',
