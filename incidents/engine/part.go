@@ -18,10 +18,12 @@ func (e *Engine) regroup(inc *incident, now time.Time) {
 	}
 }
 
-// partByCause parts what fires in inc in two when its first suspect did not come to some of it and is likely for the
-// rest by itself. What people put together stays.
+// partByCause parts what fires in inc in two when its first suspect did not come to some of it, and both parts have a
+// cause of their own: each a first suspect, or the one that people or the whole incident already point at and nothing
+// that explains the other. A suspect looks guilty of whatever is picked by where it went, so that alone parts nothing;
+// nor does anything part what the call graph or a place explains. What people put together stays.
 func (e *Engine) partByCause(inc *incident, now time.Time) {
-	if len(inc.Suspects) < 2 || inc.Suspects[0].Verdict == "rejected" || inc.Suspects[0].Probability < 0.2 || len(inc.Scope.Store)+len(inc.Scope.Service) < 3 || inc.byHand() || len(e.active) >= e.cfg.MaxActive {
+	if len(inc.Suspects) < 2 || inc.Suspects[0].Verdict == "rejected" || inc.byHand() || len(e.active) >= e.cfg.MaxActive {
 		return
 	}
 	first, ok := e.changes.Change(inc.Suspects[0].ChangeID)
@@ -29,19 +31,23 @@ func (e *Engine) partByCause(inc *incident, now time.Time) {
 		return
 	}
 	within, without := e.sortByReach(inc, newReach(first))
-	if len(within) == 0 || len(without) == 0 {
+	if len(within) == 0 || len(without) == 0 || e.oneTrouble(within, without) || e.firstSuspect(within, within[0].sight, now) != first.ID {
 		return
 	}
-	second := e.firstSuspect(without, without[0].sight, now)
-	if second == first.ID || e.firstSuspect(within, within[0].sight, now) != first.ID {
-		return
-	}
-	if second == "" {
+	switch second := e.firstSuspect(without, without[0].sight, now); {
+	case second == first.ID:
+	case second != "":
+		e.parted(inc, without, now, fmt.Sprintf("%s did not come to these, and %s is their first suspect", first.ID, second))
+	case inc.Suspects[0].Probability >= tellApart || inc.Confirmed == first.ID:
 		part := e.parted(inc, without, now, fmt.Sprintf("%s, the first suspect of the others, did not come to these", first.ID))
 		part.Beside = inc.ID // suspects may change
-		return
 	}
-	e.parted(inc, without, now, fmt.Sprintf("%s did not come to these, and %s is their first suspect", first.ID, second))
+}
+
+// oneTrouble says whether what explains one part of some alerts explains the other part as well.
+func (e *Engine) oneTrouble(within, without []*alert) bool {
+	a, b := e.rootOf(within).sight, e.rootOf(without).sight
+	return e.explainsSight(a, b) || e.explainsSight(b, a)
 }
 
 // sortByReach parts the firing alerts of inc into those that a change can have caused and those that it cannot.
