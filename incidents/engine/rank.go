@@ -134,7 +134,7 @@ func (e *Engine) fillPlans(inc *incident) {
 // caseOf is inc as the ranking sees it.
 func (e *Engine) caseOf(inc *incident) suspects.Case {
 	k := suspects.Case{
-		Onset: inc.OnsetAt.Time, OnsetBy: time.Duration(inc.OnsetBy), Services: inc.services(), Stores: inc.Scope.Store,
+		Onset: inc.OnsetAt.Time, OnsetBy: time.Duration(inc.OnsetBy), Services: e.unexplained(inc), Stores: inc.Scope.Store,
 		Place: inc.Scope, Rejected: map[string]bool{}, Confirmed: inc.Confirmed,
 	}
 	if inc.rootSight.class() != aboutService {
@@ -151,6 +151,19 @@ func (e *Engine) caseOf(inc *incident) suspects.Case {
 		k.Rejected[id] = true
 	}
 	return k
+}
+
+// unexplained lists the services that show the symptom, but for those that only depend on the one that explains the
+// others: what else they call has nothing to do with it.
+func (e *Engine) unexplained(inc *incident) []string {
+	out := inc.services()
+	if len(out) < 2 || inc.rootSight.service == "" {
+		return out
+	}
+	below, above := e.walks.of(inc.rootSight.service)
+	return slices.DeleteFunc(out, func(name string) bool {
+		return name != inc.rootSight.service && has(above, name) && !has(below, name)
+	})
 }
 
 // seeChange takes a change as it now is, and has the incidents that are young ranked again.

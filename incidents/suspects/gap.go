@@ -143,7 +143,7 @@ func (m *measured) comparisons(k Case, c *candidate, w World, now time.Time) []*
 		for _, name := range servicesOf(k, c) {
 			for _, s := range w.Samples.OfService(name) {
 				if s.Store != "" {
-					g.take(s, s.Store, x.stores, "of "+name+" for "+cmp.Or(s.Caller, "all callers")+" by store")
+					g.take(s, s.Store, x.stores, "of "+name+" for "+cmp.Or(s.Caller, "all callers")+" by store").byStore = true
 				}
 			}
 		}
@@ -174,7 +174,7 @@ type grouping struct {
 	order []string
 }
 
-func (g *grouping) take(s *series.Series, name string, treated map[string]time.Time, view string) {
+func (g *grouping) take(s *series.Series, name string, treated map[string]time.Time, view string) *comparison {
 	id := view + "/" + s.Indicator
 	p := g.pairs[id]
 	if p == nil {
@@ -202,6 +202,7 @@ func (g *grouping) take(s *series.Series, name string, treated map[string]time.T
 			p.treatedBefore.add(s.Between(g.win.before, minTime(until, g.win.from)))
 		}
 	}
+	return p
 }
 
 func (g *grouping) untreated(p *comparison, s *series.Series, name string) {

@@ -22,6 +22,7 @@ type measured struct {
 
 	silence              silence
 	own, partial, deeper float64
+	share                float64 // of the symptom that its service can answer for
 	move                 *move
 
 	explained float64
@@ -85,12 +86,38 @@ func (b *batch) shiftTerms(k Case, c *candidate) {
 		m.partial = -w.Partial * max(0, 1-2*float64(mv.own.unwell)/n) * n / (n + 1)
 	}
 	if c.distance > 0 { // that the symptom's own service shows it is no news
-		m.own = w.Own*mv.own.worse - w.OwnCalm*mv.own.calm
-		if m.gap > 0 || m.silence.weight > 0 { // a few units that are worse, or say nothing, do not show in all of them
-			m.own = max(0, m.own)
-		}
+		m.own, m.share = b.ownTerm(k, m, mv)
 	}
-	m.deeper = -w.Deeper * mv.below.worse * (1 - m.local)
+	m.deeper = -w.Deeper * mv.below.worse * mv.below.share(&mv.own, 1) * (1 - m.local)
+}
+
+// ownTerm is how much the service's own indicators speak for a change below the symptom, and the share of the symptom
+// that they can answer for. Few units that are worse, or say nothing, do not show in all of them; a few stores show in
+// proportion.
+func (b *batch) ownTerm(k Case, m *measured, mv *move) (weight, share float64) {
+	w, calm := b.w.Weights, mv.own.calm
+	share = 1
+	if symptom, known := b.shiftOf(b.services[0], k); known {
+		share = mv.own.share(&symptom, m.part())
+		calm = max(calm, (1-share)*symptom.worse)
+	}
+	weight = w.Own*mv.own.worse*share - w.OwnCalm*calm
+	if m.unitGap() || m.silence.weight > 0 {
+		return max(0, weight), 1
+	}
+	return weight, share
+}
+
+// unitGap says whether units of the change's own service are worse than its others.
+func (m *measured) unitGap() bool { return m.gap > 0 && m.worst != nil && !m.worst.byStore }
+
+// part is the part of the stores that the change treated, where that is by what it was compared; else 1.
+func (m *measured) part() float64 {
+	p := m.worst
+	if p == nil || !p.byStore {
+		return 1
+	}
+	return float64(len(p.who)) / float64(len(p.who)+len(p.others))
 }
 
 // move is how a service and those that it calls moved at the onset.
@@ -213,7 +240,7 @@ func measuredTerms(c *candidate) []ops.Evidence {
 	var out []ops.Evidence
 	out = append(out, m.gapTerm(), m.sufferTerm(), m.silence.term())
 	if m.move != nil {
-		out = append(out, m.move.own.shiftTerm(m.own), m.move.own.partialTerm(m.partial), m.move.below.deeperTerm(c.Service, m.deeper))
+		out = append(out, m.move.own.shiftTerm(m.own, m.share), m.move.own.partialTerm(m.partial), m.move.below.deeperTerm(c.Service, m.deeper))
 	}
 	if m.by != nil {
 		out = append(out, ops.Evidence{

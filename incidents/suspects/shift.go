@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"goc/ops"
@@ -20,6 +21,14 @@ type shift struct {
 	after     float64
 
 	units, unwell int // units that were seen, and those of them that got worse
+
+	losses []loss // of every indicator that was seen before and after
+}
+
+// loss is by how much an indicator got worse in its own unit, for the caller for whom that was most.
+type loss struct {
+	indicator string
+	by        float64
 }
 
 // recent bounds what counts as now in a shift: of a trouble that grows, the beginning says little.
@@ -85,6 +94,7 @@ func (s *shift) judge(all []*comparison) {
 			continue
 		}
 		z := c.steps()
+		s.rose(c)
 		s.calm = max(s.calm, c.treated.n/(c.treated.n+3)*min(1, 1-z/2))
 		if z > most {
 			most = z
@@ -94,6 +104,66 @@ func (s *shift) judge(all []*comparison) {
 	if s.worse = max(0, min(1, (most-2)/3)); most >= 2 {
 		s.calm = 0
 	}
+}
+
+// rose notes by how much an indicator got worse.
+func (s *shift) rose(c *comparison) {
+	by := max(0, c.treated.mean()-c.untreated.mean())
+	if c.direction == ops.GoodHigher {
+		by = max(0, c.untreated.mean()-c.treated.mean())
+	}
+	for i := range s.losses {
+		if s.losses[i].indicator == c.indicator {
+			s.losses[i].by = max(s.losses[i].by, by)
+			return
+		}
+	}
+	s.losses = append(s.losses, loss{c.indicator, by})
+}
+
+// maxCalls is how often one call to a service may call another: so many times what the other lost may show in it.
+const maxCalls = 4
+
+// share is how much of what another service shows this one can answer for, 0 to 1, when it stands below it: a callee
+// that is 3 ms slower does not make its caller a second slower. 1 where the two have no indicator in common, or the other
+// shows nothing that is sure. part is the part of the calls that went to what was changed.
+func (s *shift) share(of *shift, part float64) float64 {
+	if of.worse < 0.5 {
+		return 1
+	}
+	best, known := 0.0, false
+	for _, mine := range s.losses {
+		for _, its := range of.losses {
+			if mine.indicator != its.indicator || !its.tells() {
+				continue
+			}
+			best, known = max(best, maxCalls*mine.by/(max(part, 0.05)*its.by)), true
+		}
+	}
+	if !known {
+		return 1
+	}
+	return min(1, best)
+}
+
+// tells says whether a loss is large enough to be explained: a hundredth of a ratio, a tenth of a second.
+func (l loss) tells() bool {
+	c := comparison{indicator: l.indicator, direction: ops.GoodLower}
+	switch {
+	case c.outcome():
+		return l.by >= 0.01
+	case c.lasting():
+		return seconds(l.indicator, l.by) >= 0.1
+	}
+	return false
+}
+
+// seconds is a duration's value in seconds.
+func seconds(indicator string, v float64) float64 {
+	if strings.HasSuffix(indicator, "_ms") {
+		return v / 1000
+	}
+	return v
 }
 
 // steps is how far the treated side is on the bad side of the other, in the noise of the two means.
@@ -111,18 +181,21 @@ func (c *comparison) steps() float64 {
 }
 
 // shiftTerm speaks for a change to a service below the symptom's that shows the trouble itself, and against one that does not.
-func (s shift) shiftTerm(weight float64) ops.Evidence {
+func (s shift) shiftTerm(weight, share float64) ops.Evidence {
 	if weight == 0 {
 		return ops.Evidence{}
 	}
 	how := "got worse itself"
-	if weight < 0 {
+	switch {
+	case weight < 0 && share < 1 && s.worse > 0:
+		how = "got worse by far too little"
+	case weight < 0:
 		how = "is itself as it was"
 	}
 	return ops.Evidence{
 		Term: "own", Weight: weight,
 		Text: fmt.Sprintf("%s %s: %s %s was %s and is %s", s.service, how, s.indicator, s.view, show(s.indicator, s.before), show(s.indicator, s.after)),
-		Args: map[string]any{"service": s.service, "indicator": s.indicator, "view": s.view, "before": s.before, "after": s.after},
+		Args: map[string]any{"service": s.service, "indicator": s.indicator, "view": s.view, "before": s.before, "after": s.after, "share": round(share)},
 	}
 }
 

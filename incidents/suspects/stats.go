@@ -53,6 +53,7 @@ type comparison struct {
 	treated, untreated, treatedBefore, untreatedBefore sums
 	who                                                map[string]*sums // treated units or stores that were seen
 	others                                             map[string]bool
+	byStore                                            bool // stores are compared, not units of a service
 }
 
 // level turns an indicator's value into a scale on which equal steps matter equally and more is worse.
