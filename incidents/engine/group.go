@@ -24,6 +24,7 @@ const (
 	deviceKin    = 60
 	resembles    = 50
 	sharedPlace  = 45
+	sharedCause  = 40
 	sharedCallee = 35
 	storm        = 30
 )
@@ -166,7 +167,7 @@ func (e *Engine) serviceTie(inc *incident, s sight, young bool) (tie, bool) {
 		return tie{strength: sameService, distance: 1, reason: s.service + " is part of this incident already"}, true
 	}
 	if !meet {
-		return tie{}, false
+		return e.causeTie(inc, s, young)
 	}
 	if d, ok := inc.above[s.service]; ok {
 		return tie{strength: calleeBelow, distance: d, reason: fmt.Sprintf("%s depends on %s, which is failing (%s away)", s.service, root.service, count(d, "call", "calls"))}, true
@@ -179,7 +180,18 @@ func (e *Engine) serviceTie(inc *incident, s sight, young bool) (tie, bool) {
 			return tie{strength: sharedCallee, distance: d, reason: fmt.Sprintf("it shows the same as %s, and both depend on %s", root.service, c)}, true
 		}
 	}
-	return tie{}, false
+	return e.causeTie(inc, s, young)
+}
+
+// causeTie is a tie through what did it: the first suspect of the incident came to where s shows at about the same time,
+// and the service depends on what it changed.
+func (e *Engine) causeTie(inc *incident, s sight, young bool) (tie, bool) {
+	ch := e.prime(inc)
+	if ch == nil || !young || !together(inc, s) || ch.Service == "" && len(ch.Scope.Store) == 0 || !e.could(inc.reachOf(ch), s) {
+		return tie{}, false
+	}
+	_, nearer := inc.below[s.service]
+	return tie{strength: sharedCause, lead: nearer, reason: fmt.Sprintf("%s, the first suspect of this incident, came to %s as well", ch.ID, s.spot())}, true
 }
 
 // atOnce is how far apart what one cause does at once may be told.
