@@ -319,6 +319,26 @@ func TestPeersThatAreWellSayNothingOfAUnitThatSaysNothing(t *testing.T) {
 	}
 }
 
+func TestACalleeThatIsAFewMillisecondsSlowerDoesNotMakeItsCallerASecondSlower(t *testing.T) {
+	for name, c := range map[string]struct {
+		after float64 // of the changed callee, from 3 ms before
+		calls float64 // the sign of the term: 1 speaks for the change, -1 against it
+	}{
+		"3 ms more":  {0.006, -1},
+		"1.1 s more": {1.1, 1},
+		"half a second more, called more than once": {0.5, 1},
+	} {
+		w := world()
+		put(w, ops.Sample{Indicator: "latency_seconds", Service: "pay", Caller: "shop", Unit: "pay-1"}, 0.1, 1.3)
+		put(w, ops.Sample{Indicator: "latency_seconds", Service: "bank", Caller: "pay", Unit: "bank-1"}, 0.003, c.after)
+		ch := started("c", ops.KindConfig, "bank", time.Minute)
+		r := suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}}, []*ops.Change{&ch}, w, onset.Add(time.Minute))
+		if got := terms(r)["own"]; got*c.calls <= 0 {
+			t.Errorf("%s: what the callee lost weighs %v, want the sign of %v", name, got, c.calls)
+		}
+	}
+}
+
 func TestProbabilitiesNeverSaturateAndShownWeightsMakeTheScore(t *testing.T) {
 	w := world()
 	for _, u := range []string{"pay-v1-1", "pay-v1-2"} {
