@@ -185,9 +185,9 @@ func (s shift) shiftTerm(weight, share float64) ops.Evidence {
 	if weight == 0 {
 		return ops.Evidence{}
 	}
-	how := "got worse itself"
+	how, little := "got worse itself", weight < 0 && share < 1 && s.worse > 0
 	switch {
-	case weight < 0 && share < 1 && s.worse > 0:
+	case little:
 		how = "got worse by far too little"
 	case weight < 0:
 		how = "is itself as it was"
@@ -195,7 +195,7 @@ func (s shift) shiftTerm(weight, share float64) ops.Evidence {
 	return ops.Evidence{
 		Term: "own", Weight: weight,
 		Text: fmt.Sprintf("%s %s: %s %s was %s and is %s", s.service, how, s.indicator, s.view, show(s.indicator, s.before), show(s.indicator, s.after)),
-		Args: map[string]any{"service": s.service, "indicator": s.indicator, "view": s.view, "before": s.before, "after": s.after, "share": round(share)},
+		Args: map[string]any{"service": s.service, "indicator": s.indicator, "view": s.view, "before": s.before, "after": s.after, "little": little},
 	}
 }
 

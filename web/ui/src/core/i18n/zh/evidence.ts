@@ -109,8 +109,13 @@ const explained = (a: Args) =>
 const moved = (a: Args) =>
   `${looked(a)}原为 ${indicatorText(str(a, 'indicator'), num(a, 'before'))}，现为 ${indicatorText(str(a, 'indicator'), num(a, 'after'))}`;
 
-const own = (a: Args, weight: number) =>
-  `${str(a, 'service')} 自身${weight < 0 ? '一切如常' : '也变差了'}：${moved(a)}`;
+/** What the service lost itself is nothing, much, or far too little for the symptom. */
+const lost = (a: Args, weight: number) => {
+  if (weight >= 0) return '也变差了';
+  return a['little'] === true ? '的变化远不足以造成此故障' : '一切如常';
+};
+
+const own = (a: Args, weight: number) => `${str(a, 'service')} 自身${lost(a, weight)}：${moved(a)}`;
 
 const partial = (a: Args) =>
   `${str(a, 'service')} 的 ${num(a, 'units')} 个实例中只有 ${num(a, 'unwell')} 个变差，而它到过全部实例`;
