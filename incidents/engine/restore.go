@@ -43,7 +43,9 @@ type SavedAlert struct {
 func (e *Engine) Restore(s Saved, now time.Time) Outputs {
 	e.out = Outputs{At: ops.At(now), SilencesChanged: true}
 	// In the order of time, which the index appends to; any other order would move its lists about.
-	slices.SortStableFunc(s.Changes, func(a, b ops.Change) int { return cmp.Or(a.StartedAt.Compare(b.StartedAt.Time), a.CreatedAt.Compare(b.CreatedAt.Time)) })
+	slices.SortStableFunc(s.Changes, func(a, b ops.Change) int {
+		return cmp.Or(a.StartedAt.Compare(b.StartedAt.Time), a.CreatedAt.Compare(b.CreatedAt.Time))
+	})
 	for _, c := range s.Changes {
 		e.seeChange(c, now)
 	}
