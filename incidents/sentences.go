@@ -53,7 +53,7 @@ var sentences = map[tongue]map[string]string{
 		"comma": "、", "and": "、", "semi": "；", "gap": "",
 		"n store": "%d 家门店", "n device": "%d 台设备",
 		"n service": "%d 个服务", "n minute": "%d 分钟",
-		"n day": "%d 天", "n incident": "%d 起事件",
+		"n day": "%d 天", "n incident": "%d 起故障",
 		"n alert": "%d 条告警", "n task": "%d 项任务",
 		"moments": "不到一分钟", "hours": "%d 小时 %02d 分",
 
@@ -83,7 +83,7 @@ var sentences = map[tongue]map[string]string{
 		"rolled back": "%s 已回滚", "helped": "已缓解（%s）", "helped silently": "已缓解",
 		"next": "下次通报：不晚于 %s。", "last": "这是最后一次通报。",
 
-		"handover all": "# 交接班，%s", "open now": "未关闭 %s。", "nothing open": "没有未关闭的事件。",
+		"handover all": "# 交接班，%s", "open now": "未关闭 %s。", "nothing open": "没有未关闭的故障。",
 		"handover one": "%s %s：%s", "state is": "状态：%s。", "on duty": "当前值班：%s。", "is on": "%s（%s）",
 		"open": "未接手", "acknowledged": "处理中", "mitigated": "已缓解", "resolved": "已结束", "recovered": "已恢复，观察中",
 		"clock": "时钟：%s。", "detect": "发现", "locate": "定位", "recover": "恢复",
@@ -93,6 +93,6 @@ var sentences = map[tongue]map[string]string{
 		"notes": "最近备注：", "tasks": "未完成任务：", "tasks none": "未完成任务：无。", "task due": "期限 %s", "task late": "已逾期，期限 %s", "task free": "无人负责",
 		"roles": "角色：%s。", "roles none": "角色：尚未分配。", "commander": "指挥", "liaison": "联络", "scribe": "记录", "role": "%s %s",
 		"told": "最近通报：%s，由 %s 发出。", "told never": "最近通报：尚未发出。", "due": "下次通报不晚于 %s。", "due late": "下次通报已逾期，应于 %s 前发出。",
-		"items": "## 以往事件逾期的改进项", "item": "%s：%s，%s（%s）", "alerts firing": "仍有 %s未恢复",
+		"items": "## 以往故障逾期的改进项", "item": "%s：%s，%s（%s）", "alerts firing": "仍有 %s未恢复",
 	},
 }

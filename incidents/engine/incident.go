@@ -161,7 +161,7 @@ func (inc *incident) shows(service string) bool {
 func (inc *incident) retitle() {
 	inc.Title = inc.BaseTitle
 	if n := len(inc.Scope.Store) - 1; n > 0 && inc.rootSight.store != "" {
-		inc.Title += " and " + count(n, "more store", "more stores")
+		inc.Title += "; also in " + count(n, "other store", "other stores")
 	}
 }
 

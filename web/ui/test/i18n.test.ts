@@ -167,7 +167,7 @@ describe('the progress of a plan in Chinese', () => {
 describe("the server's sentences in Chinese", () => {
   it.each([
     ['order-core in HZ-002 succeeds in 50.69% of calls, normal 100%', /HZ-002.*order-core.*50\.69%.*100%/],
-    ['order-core in HZ-002 succeeds in 50.69% of calls, normal 100% and 1 more store', /50\.69%.*1 家门店/],
+    ['order-core in HZ-002 succeeds in 50.69% of calls, normal 100%; also in 1 other store', /50\.69%.*1 家门店/],
     ['shop-gateway takes 540.5ms, normal 131.8ms', /shop-gateway.*540\.5ms.*131\.8ms/],
     ['SH-001 takes 0 orders per minute, normal 190', /SH-001.*0 单.*190/],
     [

@@ -81,7 +81,7 @@ const nested: Said[] = [
 
 /** Says a sentence, a title or a list of evidence in Chinese; null where the server's own must do. */
 export function sentence(text: string, word: Word): string | null {
-  const more = /^(.*) and (\d+) more stores?$/.exec(text);
+  const more = /^(.*); also in (\d+) other stores?$/.exec(text);
   if (more) {
     const first = whole(more[1]!, patterns, word);
     return first && `${first}，另有 ${more[2]} 家门店`;
