@@ -92,3 +92,18 @@ type FreezeSpan struct {
 	From     Time   `json:"from"`
 	To       Time   `json:"to"`
 }
+
+// GatePolicy is a condition of one's own that the gate looks at, in CEL. Effect, Override and OnError may be empty: deny,
+// commander, wait.
+type GatePolicy struct {
+	Name         string       `json:"name" yaml:"name"`
+	Scope        Scope        `json:"scope" yaml:"scope"`                                   // only changes that touch it
+	Kinds        []ChangeKind `json:"kinds,omitempty" yaml:"kinds,omitempty"`               // only changes of these kinds
+	Environments []string     `json:"environments,omitempty" yaml:"environments,omitempty"` // only changes of these environments
+	When         string       `json:"when,omitempty" yaml:"when,omitempty"`                 // CEL: the policy applies
+	Expr         string       `json:"expr" yaml:"expr"`                                     // CEL: the effect holds
+	Effect       string       `json:"effect,omitempty" yaml:"effect,omitempty"`             // deny, wait
+	Message      string       `json:"message,omitempty" yaml:"message,omitempty"`           // what a person is to do
+	Override     string       `json:"override,omitempty" yaml:"override,omitempty"`         // the role that may override it: commander, admin, nobody
+	OnError      string       `json:"on_error,omitempty" yaml:"on_error,omitempty"`         // what holds when it cannot be evaluated: wait, deny, allow
+}
