@@ -10,8 +10,12 @@ import (
 	"goc/ops"
 )
 
-// ObserveSamples takes in the indicators that bakes are judged by. It keeps a bounded part of them.
-func (s *Service) ObserveSamples(samples []ops.Sample) { s.bakes.Observe(samples) }
+// ObserveSamples takes in the indicators that bakes, error budgets and red lines are judged by. It keeps a bounded part of
+// them.
+func (s *Service) ObserveSamples(samples []ops.Sample) {
+	s.bakes.Observe(samples)
+	s.course.Observe(samples, s.now())
+}
 
 // startBake begins the bake of a stage, or of the change as a whole (0), when it has one. The caller holds the lock.
 func (s *Service) startBake(e *entry, stage int) {
@@ -102,6 +106,9 @@ func (s *Service) tick(ctx context.Context, now time.Time) error {
 		receipts = append(receipts, s.settle(o))
 	}
 	receipts = append(receipts, s.followFreezes(now)...)
+	crossed, alerts := s.followRedLines(now)
+	receipts = append(receipts, crossed...)
+	receipts = append(receipts, s.keepCourse(now))
 	if gone := s.forget(now); len(gone) > 0 {
 		receipts = append(receipts, s.journal.Append(ops.Mutation{Delete: gone}))
 	}
@@ -113,5 +120,6 @@ func (s *Service) tick(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	s.page(ctx, alerts)
 	return nil
 }

@@ -111,6 +111,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.Run(fmt.Sprintf("%d freezes", freezes), func(b *testing.B) {
 			c := catalog(b)
 			state := changes.State{Catalog: c, Incidents: []ops.Incident{{ID: "INC-1", Severity: ops.P3, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"pay"}}}}}
+			var list []*changes.Freeze
 			for i := range freezes {
 				f := ops.Freeze{ID: fmt.Sprint("FRZ-", i), Name: "f", Schedule: schedule("0 2 * * *", "Asia/Shanghai", time.Hour)}
 				if i%20 == 0 {
@@ -120,8 +121,9 @@ func BenchmarkDecide(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				state.Freezes = append(state.Freezes, compiled)
+				list = append(list, compiled)
 			}
+			state.Freezes = changes.NewFreezes(list)
 			change := staged()
 			change.ID, change.Scope.Store = "CHG-1", []string{"SH-1"}
 			b.ReportAllocs()

@@ -17,7 +17,21 @@ type Config struct {
 	// NoData says what a stage whose bake saw too little does to the next: wait (when absent), deny or allow.
 	NoData string `yaml:"no_data"`
 	// Approvals is how many people other than its author must approve a change of a risk (low, medium, high). Absent: none.
-	Approvals map[string]int `yaml:"approvals"`
+	Approvals map[string]ApprovalRule `yaml:"approvals"`
+	// Groups are people by the name of their group, for approvals.
+	Groups map[string][]string `yaml:"groups"`
+
+	ErrorBudget ErrorBudget  `yaml:"error_budget"`
+	Collision   Collision    `yaml:"collision"`
+	MaxShare    MaxShare     `yaml:"max_share"`
+	Reviews     []ReviewRule `yaml:"reviews"`
+	Rollback    RollbackRule `yaml:"rollback"`
+	RedLines    []RedLine    `yaml:"red_lines"`
+	Maintenance Maintenance  `yaml:"maintenance"`
+	// Policies are conditions of one's own, in CEL. Timezone is that of their wall clock. Absent: UTC.
+	Policies []ops.GatePolicy `yaml:"policies"`
+	Timezone string           `yaml:"timezone"`
+
 	// Bake is how long a stage or a change bakes that does not say so itself. Absent: not at all.
 	Bake ops.Duration `yaml:"bake"`
 	// Valid is how long an allow may be acted upon. Absent: 5m.
@@ -61,10 +75,8 @@ func (c Config) Validate() error {
 	if c.NoData != "" && !isEffect(c.NoData) {
 		return bad("no_data", "must be deny, wait or allow")
 	}
-	for risk, n := range c.Approvals {
-		if !isRisk(risk) || n < 0 || n > 10 {
-			return bad("approvals", "must give for low, medium or high how many people must approve, 0 to 10")
-		}
+	if err := c.validateRules(); err != nil {
+		return err
 	}
 	return c.validateBounds()
 }
@@ -125,14 +137,6 @@ func (c Config) noData() string {
 		return ops.EffectWait
 	}
 	return c.NoData
-}
-
-// approvals is how many people must approve a change of the risk; no risk counts as medium.
-func (c Config) approvals(risk string) int {
-	if risk == "" {
-		risk = "medium"
-	}
-	return c.Approvals[risk]
 }
 
 func (c Config) valid() time.Duration { return orDefault(time.Duration(c.Valid), 5*time.Minute) }

@@ -2,7 +2,6 @@ package changes
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"goc/ops"
@@ -16,29 +15,41 @@ const (
 	ruleApproval   = "approval"
 	ruleBreakGlass = "break_glass"
 	ruleRollback   = "rollback"
+
+	ruleBudget      = "error_budget"
+	ruleCollision   = "collision"
+	ruleShare       = "share"
+	ruleReview      = "review"
+	ruleRedLine     = "red_line"
+	ruleMaintenance = "maintenance"
+	rulePolicy      = "policy:" // and its name
 )
 
 // Decide answers a request from what is known at now, with every reason that holds. It reads no clock and changes nothing.
 func Decide(r Request, s State, now time.Time) ops.Decision {
-	return Judge(Gather(r, s, now))
+	return judgeOf(gather(&r, &s, now))
 }
 
 // Judge makes the decision from its inputs alone, so that one on record can be made again.
-func Judge(in Inputs) ops.Decision {
-	j := judge{in: &in, now: in.At.Time}
-	j.stage()
-	j.before()
-	j.freezes()
-	j.incidents()
-	j.approvals()
-	d := ops.Decision{ChangeID: in.ChangeID, At: in.At, Reasons: j.reasons}
+func Judge(in Inputs) ops.Decision { return judgeOf(&in) }
+
+func judgeOf(in *Inputs) ops.Decision {
+	j := judge{in: in, now: in.At.Time}
+	for _, rule := range []func(){
+		j.maintenance, j.redLines, j.stage, j.before, j.freezes, j.incidents, j.budgets, j.collisions, j.crowded,
+		j.reviews, j.rollback, j.approvals, j.policies,
+	} {
+		rule()
+	}
+	d := ops.Decision{ChangeID: in.ChangeID, At: in.At}
 	switch {
 	case in.Rollback:
 		d.Reasons = append([]ops.Reason{{Rule: ruleRollback, Effect: ops.EffectAllow, Message: "a rollback is never held back"}}, passed(j.reasons)...)
 		d.Decision = ops.EffectAllow
 	default:
-		j.breakGlass(&d)
 		d.Decision = j.worst()
+		j.breakGlass()
+		d.Reasons = j.reasons
 	}
 	if d.Reasons == nil {
 		d.Reasons = []ops.Reason{}
@@ -57,17 +68,35 @@ type judge struct {
 	reasons []ops.Reason
 	until   time.Time // the latest known end of what holds the change back
 	open    bool      // something holds it back whose end nobody knows
-	final   bool      // something holds it back that no override opens
-	broken  bool
+	final   bool      // something holds it back that no time ends
 }
 
-var commander = ops.Commander
+var (
+	commander = ops.Commander
+	admin     = ops.Admin
+)
+
+// overridable is the role as a reason names it, nil when nobody may.
+func overridable(r ops.Role) *ops.Role {
+	switch r {
+	case "":
+		return nil
+	case ops.Admin:
+		return &admin
+	}
+	return &commander
+}
 
 // add takes a reason that someone with the commander's role may override. end is when it stops to hold, zero when unknown.
 func (j *judge) add(rule, effect string, end time.Time, evidence, format string, args ...any) {
-	r := ops.Reason{Rule: rule, Effect: effect, Message: fmt.Sprintf(format, args...), Evidence: evidence}
+	j.addFor(ops.Commander, rule, effect, end, evidence, fmt.Sprintf(format, args...))
+}
+
+// addFor takes a reason that someone with the role may override; "" is nobody.
+func (j *judge) addFor(role ops.Role, rule, effect string, end time.Time, evidence, message string) {
+	r := ops.Reason{Rule: rule, Effect: effect, Message: message, Evidence: evidence}
 	if effect != ops.EffectAllow {
-		r.Override = &commander
+		r.Override = overridable(role)
 		if end.IsZero() {
 			j.open = true
 		} else if end.After(j.until) {
@@ -156,43 +185,37 @@ func (j *judge) incidents() {
 	}
 }
 
-func (j *judge) approvals() {
-	switch have := len(j.in.Approvers); {
-	case have < j.in.Need:
-		j.add(ruleApproval, ops.EffectWait, time.Time{}, "", "%d of %d approvals; someone other than %s must approve", have, j.in.Need, orDefault(j.in.Author, "its author"))
-	case have > 0:
-		j.add(ruleApproval, ops.EffectAllow, time.Time{}, "", "approved by %s", strings.Join(j.in.Approvers, ", "))
+// breakGlass adds the override, which opens what its person's role may override.
+func (j *judge) breakGlass() {
+	if o := j.in.Override; o != nil {
+		j.reasons = append(j.reasons, ops.Reason{
+			Rule: ruleBreakGlass, Effect: ops.EffectAllow,
+			Message: fmt.Sprintf("%s broke the glass until %s: %s", o.Person, o.ExpiresAt, o.Reason),
+		})
 	}
 }
 
-// breakGlass adds the override, which opens all that may be overridden.
-func (j *judge) breakGlass(d *ops.Decision) {
-	o := j.in.Override
-	if o == nil {
-		return
-	}
-	j.broken = true
-	d.Reasons = append(j.reasons, ops.Reason{
-		Rule: ruleBreakGlass, Effect: ops.EffectAllow,
-		Message: fmt.Sprintf("%s broke the glass until %s: %s", o.Person, o.ExpiresAt, o.Reason),
-	})
-}
-
-// worst is the decision: a denial counts over a wait, a wait over nothing.
+// worst is the decision: a denial counts over a wait, a wait over nothing. What was opened does not count.
 func (j *judge) worst() string {
-	if j.broken && !j.final {
-		return ops.EffectAllow
-	}
 	decision := ops.EffectAllow
-	for _, r := range j.reasons {
-		if r.Effect == ops.EffectDeny {
-			return ops.EffectDeny
-		}
-		if r.Effect == ops.EffectWait {
-			decision = ops.EffectWait
+	for i := range j.reasons {
+		if r := &j.reasons[i]; r.Effect != ops.EffectAllow && !j.opened(r) {
+			decision = worse(decision, r.Effect)
 		}
 	}
 	return decision
+}
+
+// opened says whether an override, or the gate's own maintenance, opens what a reason holds.
+func (j *judge) opened(r *ops.Reason) bool {
+	if r.Override == nil {
+		return false
+	}
+	if m := j.in.Maintenance; m != nil && m.Mode == ops.EffectAllow {
+		return true
+	}
+	o := j.in.Override
+	return o != nil && (*r.Override != ops.Admin || o.Role == ops.Admin)
 }
 
 // retryAfter is in how many seconds it is worth to ask again: when what holds the change back has ended, as far as that

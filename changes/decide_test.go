@@ -38,10 +38,12 @@ func aCase(t *rapid.T, catalog *ops.Catalog) (changes.Request, changes.State, ti
 		Change: c, Stage: rapid.IntRange(0, 4).Draw(t, "stage"),
 		Who: ops.Principal{Name: "ci-1", Role: rapid.SampledFrom([]ops.Role{ops.CI, ops.Commander, ops.Admin}).Draw(t, "role")},
 	}
-	s := changes.State{Catalog: catalog, Config: changes.Config{Approvals: map[string]int{"high": 2}}}
+	s := changes.State{Catalog: catalog, Config: changes.Config{Approvals: map[string]changes.ApprovalRule{"high": {Need: 2}}}}
+	var freezes []*changes.Freeze
 	for range rapid.IntRange(0, 3).Draw(t, "freezes") {
-		s.Freezes = append(s.Freezes, aFreeze(t, catalog, now))
+		freezes = append(freezes, aFreeze(t, catalog, now))
 	}
+	s.Freezes = changes.NewFreezes(freezes)
 	for range rapid.IntRange(0, 2).Draw(t, "incidents") {
 		s.Incidents = append(s.Incidents, anIncident(t))
 	}
@@ -105,11 +107,11 @@ func TestNeverAllowInsideAFreezeThatApplies(t *testing.T) {
 	catalog := catalog(t)
 	rapid.Check(t, func(t *rapid.T) {
 		r, s, now := aCase(t, catalog)
-		if len(s.Freezes) == 0 {
+		if len(s.Freezes.List()) == 0 {
 			return
 		}
 		d := changes.Decide(r, s, now)
-		for _, f := range s.Freezes {
+		for _, f := range s.Freezes.List() {
 			if applies(f.Freeze, r, s, now.Truncate(time.Millisecond)) && d.Decision == ops.EffectAllow {
 				t.Fatalf("allowed, though %+v applies: %+v", f.Freeze, d)
 			}
@@ -176,7 +178,7 @@ func TestAddingAFreezeOrAnIncidentNeverTurnsDenyIntoAllow(t *testing.T) {
 		before := changes.Decide(r, s, now)
 		more := s
 		if rapid.Bool().Draw(t, "a freeze") {
-			more.Freezes = append(slices.Clone(s.Freezes), aFreeze(t, catalog, now.Truncate(time.Millisecond)))
+			more.Freezes = changes.NewFreezes(append(slices.Clone(s.Freezes.List()), aFreeze(t, catalog, now.Truncate(time.Millisecond))))
 		} else {
 			more.Incidents = append(slices.Clone(s.Incidents), anIncident(t))
 		}

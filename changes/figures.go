@@ -1,6 +1,10 @@
 package changes
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"goc/changes/policy"
+)
 
 // figures are what this room shows of itself on /metrics.
 type figures struct {
@@ -9,6 +13,7 @@ type figures struct {
 	changes    *prometheus.CounterVec
 	unapproved prometheus.Counter
 	verdicts   *prometheus.CounterVec
+	register   func(...prometheus.Collector)
 }
 
 func newFigures(r prometheus.Registerer) figures {
@@ -34,8 +39,34 @@ func newFigures(r prometheus.Registerer) figures {
 			Help: "Verdicts of bakes.",
 		}, []string{"verdict"}),
 	}
+	f.register = func(...prometheus.Collector) {}
 	if r != nil {
+		f.register = r.MustRegister
 		r.MustRegister(f.decisions, f.seconds, f.changes, f.unapproved, f.verdicts)
 	}
 	return f
+}
+
+// policies shows how often each policy held, and could not be evaluated.
+func (f figures) policies(set *policy.Set) { f.register(policyFigures{set}) }
+
+type policyFigures struct{ set *policy.Set }
+
+var (
+	policyHeld   = prometheus.NewDesc("goc_gate_policy_held_total", "Decisions in which a policy held.", []string{"policy"}, nil)
+	policyErrors = prometheus.NewDesc("goc_gate_policy_errors_total", "Decisions for which a policy could not be evaluated.", []string{"policy"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (policyFigures) Describe(ch chan<- *prometheus.Desc) {
+	ch <- policyHeld
+	ch <- policyErrors
+}
+
+// Collect implements prometheus.Collector.
+func (p policyFigures) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range p.set.Counts() {
+		ch <- prometheus.MustNewConstMetric(policyHeld, prometheus.CounterValue, float64(c.Held), c.Name)
+		ch <- prometheus.MustNewConstMetric(policyErrors, prometheus.CounterValue, float64(c.Errors), c.Name)
+	}
 }

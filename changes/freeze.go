@@ -118,7 +118,7 @@ func (f *Freeze) spans(from, to time.Time, limit int) []window.Span {
 func (s *Service) Freezes(context.Context) ([]ops.Freeze, error) {
 	now := s.now()
 	s.mu.RLock()
-	live := slices.Clone(s.freezes)
+	live := s.freezes.list
 	s.mu.RUnlock()
 	type due struct {
 		f    *Freeze
@@ -169,7 +169,7 @@ func (s *Service) AddFreeze(ctx context.Context, who ops.Principal, f ops.Freeze
 	s.lastFreeze++
 	f.ID, f.CreatedBy, f.CreatedAt, f.LiftedAt = id("FRZ", s.lastFreeze), who.Name, ops.At(now), ops.Time{}
 	compiled.Freeze = f
-	s.freezes = append(slices.Clip(s.freezes), compiled)
+	s.freezes = NewFreezes(append(slices.Clip(s.freezes.list), compiled))
 	receipt := s.journal.Append(ops.Mutation{
 		Put: []ops.Record{ops.Encode(kindFreeze, f.ID, f)},
 		Events: []ops.Event{ops.NewEvent(f.CreatedAt, "freeze.added", "gate", f.ID, who.Name, map[string]any{
@@ -184,7 +184,7 @@ func (s *Service) AddFreeze(ctx context.Context, who ops.Principal, f ops.Freeze
 // liveFreezes counts the freezes that may still close. The caller holds the lock.
 func (s *Service) liveFreezes(now time.Time) int {
 	n := 0
-	for _, f := range s.freezes {
+	for _, f := range s.freezes.list {
 		if f.schedule != nil || now.Before(f.To.Time) {
 			n++
 		}
@@ -199,14 +199,14 @@ func (s *Service) LiftFreeze(ctx context.Context, who ops.Principal, freeze stri
 	}
 	now := ops.At(s.now())
 	s.mu.Lock()
-	i := slices.IndexFunc(s.freezes, func(f *Freeze) bool { return f.ID == freeze })
+	i := slices.IndexFunc(s.freezes.list, func(f *Freeze) bool { return f.ID == freeze })
 	if i < 0 {
 		s.mu.Unlock()
 		return ops.Errorf(ops.NotFound, "no freeze of that id is in force").At("path.id")
 	}
-	f := s.freezes[i].Freeze
+	f := s.freezes.list[i].Freeze
 	f.LiftedAt = now
-	s.freezes = slices.Concat(s.freezes[:i], s.freezes[i+1:])
+	s.freezes = NewFreezes(slices.Concat(s.freezes.list[:i], s.freezes.list[i+1:]))
 	delete(s.frozen, f.ID)
 	receipt := s.journal.Append(ops.Mutation{
 		Put:    []ops.Record{ops.Encode(kindFreeze, f.ID, f)},
@@ -233,7 +233,7 @@ func (s *Service) Calendar(_ context.Context, from, to time.Time) ([]ops.FreezeS
 		return nil, ops.Errorf(ops.Invalid, "the calendar must end after it begins, and cover at most a year").At("query.to")
 	}
 	s.mu.RLock()
-	live := slices.Clone(s.freezes)
+	live := s.freezes.list
 	s.mu.RUnlock()
 	out := []ops.FreezeSpan{}
 	for _, f := range live {

@@ -184,7 +184,7 @@ func TestConfigNamesEachBadField(t *testing.T) {
 		"gate.severities":                          {Severities: map[ops.Severity]string{"P9": "deny"}},
 		"gate.severities.P1":                       {Severities: map[ops.Severity]string{"P1": "shout"}},
 		"gate.no_data":                             {NoData: "perhaps"},
-		"gate.approvals":                           {Approvals: map[string]int{"extreme": 1}},
+		"gate.approvals":                           {Approvals: map[string]changes.ApprovalRule{"extreme": {Need: 1}}},
 		"gate.bake":                                {Bake: ops.Duration(100 * 24 * time.Hour)},
 		"gate.valid":                               {Valid: ops.Duration(time.Second)},
 		"gate.retry":                               {Retry: ops.Duration(24 * time.Hour)},

@@ -18,6 +18,7 @@ type entry struct {
 // index finds changes by number, status, service, store and the sender's own id without looking at each.
 type index struct {
 	catalog  *ops.Catalog
+	flight   *Flight
 	all      []*entry // all[n-1] is CHG-n; nil when there is none
 	status   map[ops.ChangeStatus]ascending
 	service  map[string]ascending
@@ -32,7 +33,7 @@ const wideStores = 200
 
 func newIndex(catalog *ops.Catalog) index {
 	return index{
-		catalog: catalog, status: map[ops.ChangeStatus]ascending{}, service: map[string]ascending{},
+		catalog: catalog, flight: NewFlight(catalog), status: map[ops.ChangeStatus]ascending{}, service: map[string]ascending{},
 		store: map[string]ascending{}, external: map[string]int{},
 	}
 }
@@ -71,6 +72,11 @@ func (x *index) put(e *entry) *entry {
 		}
 	}
 	x.putStores(e, n)
+	if old == nil {
+		x.flight.Put(nil, &e.Change)
+	} else {
+		x.flight.Put(&old.Change, &e.Change)
+	}
 	return old
 }
 

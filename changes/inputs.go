@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"goc/changes/policy"
 	"goc/changes/window"
 	"goc/ops"
 )
@@ -16,15 +17,22 @@ type Request struct {
 	Who      ops.Principal
 }
 
-// State is what the gate knows when it is asked. Nothing in it is changed.
+// State is what the gate knows when it is asked. Nothing in it is changed. What is absent holds nothing back.
 type State struct {
-	Config    Config
-	Catalog   *ops.Catalog
-	Freezes   []*Freeze
-	Incidents []ops.Incident // those that are active
-	Approvals []ops.Approval // of this change
-	Override  *ops.Override  // of this change, nil when the glass is whole
-	Starters  map[int]string // who started each stage of this change
+	Config      Config
+	Catalog     *ops.Catalog
+	Freezes     *Freezes
+	Incidents   []ops.Incident // those that are active
+	Approvals   []ops.Approval // of this change
+	Override    *ops.Override  // of this change, nil when the glass is whole
+	Starters    map[int]string // who started each stage of this change
+	Budgets     []BudgetState  // of the services of this change that have an objective
+	RedLines    []RedLineCrossed
+	Maintenance ops.GateMaintenance
+	Flight      *Flight
+	Policies    *policy.Set
+	Zone        *time.Location // of the policies' wall clock; nil is UTC
+	Rehearsed   func(plan string) Rehearsal
 }
 
 // Freeze is a freeze window, ready to be asked whether it is closed.
@@ -57,11 +65,23 @@ type Inputs struct {
 	Before    *StageBefore   `json:"before,omitempty"`
 	Freezes   []FreezeClosed `json:"freezes,omitempty"`
 	Incidents []IncidentOpen `json:"incidents,omitempty"`
-	Approvers []string       `json:"approvers,omitempty"` // without the author
+	Approvers []string       `json:"approvers,omitempty"` // those that count, without the author
 	Need      int            `json:"need,omitempty"`      // approvals
+	From      []string       `json:"from,omitempty"`      // whose
+	Void      []string       `json:"void,omitempty"`      // approvals that do not count, each with why
 	Override  *ops.Override  `json:"override,omitempty"`
-	Retry     ops.Duration   `json:"retry"`
-	Valid     ops.Duration   `json:"valid"`
+
+	Budgets     []BudgetState        `json:"budgets,omitempty"` // that burn, or that were asked for
+	Collisions  []Collided           `json:"collisions,omitempty"`
+	CollideWith string               `json:"collide_effect,omitempty"`
+	Crowded     []Crowded            `json:"crowded,omitempty"`
+	Demanded    Demanded             `json:"demanded,omitzero"`
+	RedLines    []RedLineCrossed     `json:"red_lines,omitempty"`
+	Maintenance *ops.GateMaintenance `json:"maintenance,omitempty"`
+	Policies    []policy.Held        `json:"policies,omitempty"`
+
+	Retry ops.Duration `json:"retry"`
+	Valid ops.Duration `json:"valid"`
 }
 
 // StageBefore is the stage before the one asked for, and how it stands. Skipped is the first stage before that has not
@@ -96,32 +116,60 @@ type IncidentOpen struct {
 }
 
 // Gather picks from the state what this decision depends on.
-func Gather(r Request, s State, now time.Time) Inputs {
+func Gather(r Request, s State, now time.Time) Inputs { return *gather(&r, &s, now) }
+
+func gather(r *Request, s *State, now time.Time) *Inputs {
 	now = onRecord(now).Time
 	c := &r.Change
-	in := Inputs{
+	in := &Inputs{
 		At: ops.At(now), ChangeID: c.ID, Kind: c.Kind, Service: c.Service, Version: c.Version, Status: c.Status, Author: c.Author,
 		Risk: c.Risk, Stage: stageAsked(r), Rollback: r.Rollback, Person: r.Who.Name, Role: r.Who.Role,
-		Exempt: s.Config.environment(c.Environment).Exempt, Need: s.Config.approvals(c.Risk),
-		Retry: ops.Duration(s.Config.retry()), Valid: ops.Duration(s.Config.valid()),
+		Exempt: s.Config.environment(c.Environment).Exempt,
+		Retry:  ops.Duration(s.Config.retry()), Valid: ops.Duration(s.Config.valid()),
 	}
+	service, _ := s.Catalog.Service(c.Service)
+	scope := s.Catalog.Expand(stageScope(c, in.Stage))
+	in.gatherMaintenance(s, now)
 	in.gatherStages(c, s)
+	stores, share := 0, 0.0
 	if !in.Exempt {
-		scope := s.Catalog.Expand(stageScope(c, in.Stage))
+		in.gatherRedLines(scope, s)
 		in.gatherFreezes(c, scope, s, now)
 		in.gatherIncidents(c, scope, s)
+		in.gatherBudgets(s)
+		in.gatherCollisions(c, scope, s)
+		stores, share = in.gatherShare(c, scope, s)
 	}
-	for _, a := range s.Approvals {
-		if a.Person != c.Author && !slices.Contains(in.Approvers, a.Person) {
-			in.Approvers = append(in.Approvers, a.Person)
-		}
+	in.gatherReviews(c, service, s)
+	in.gatherRollback(c, service, s, now)
+	in.gatherApprovals(c, s)
+	in.gatherOverride(s, now)
+	in.gatherPolicies(r, s, service, scope, stores, share)
+	return in
+}
+
+func (in *Inputs) gatherMaintenance(s *State, now time.Time) {
+	if m := s.Maintenance; m.Mode != "" && now.Before(m.Until.Time) {
+		m.Until = onRecord(m.Until.Time)
+		in.Maintenance = &m
 	}
+}
+
+func (in *Inputs) gatherOverride(s *State, now time.Time) {
 	if s.Override != nil && now.Before(s.Override.ExpiresAt.Time) {
 		o := *s.Override
 		o.CreatedAt, o.ExpiresAt = onRecord(o.CreatedAt.Time), onRecord(o.ExpiresAt.Time)
 		in.Override = &o
 	}
-	return in
+}
+
+// gatherBudgets keeps the budgets that say something: those that burn, and those whose objective is the service's own.
+func (in *Inputs) gatherBudgets(s *State) {
+	for _, b := range s.Budgets {
+		if len(b.Burning) > 0 || b.Stated {
+			in.Budgets = append(in.Budgets, b)
+		}
+	}
 }
 
 // onRecord is a time as it reads when it comes back from the record.
@@ -133,7 +181,7 @@ func onRecord(t time.Time) ops.Time {
 }
 
 // stageAsked is the stage that a request is about: of a change under way that is asked for as a whole, its next one.
-func stageAsked(r Request) int {
+func stageAsked(r *Request) int {
 	if r.Stage > 0 || r.Change.StartedAt.IsZero() {
 		return r.Stage
 	}
@@ -162,7 +210,7 @@ func stageScope(c *ops.Change, stage int) ops.Scope {
 	return s
 }
 
-func (in *Inputs) gatherStages(c *ops.Change, s State) {
+func (in *Inputs) gatherStages(c *ops.Change, s *State) {
 	n := in.Stage
 	if n > 0 && n <= len(c.Stages) && !c.Stages[n-1].StartedAt.IsZero() {
 		in.TakenBy, in.TakenAt = orDefault(s.Starters[n], "someone"), onRecord(c.Stages[n-1].StartedAt.Time)
@@ -182,13 +230,12 @@ func (in *Inputs) gatherStages(c *ops.Change, s State) {
 	in.Before = b
 }
 
-func (in *Inputs) gatherFreezes(c *ops.Change, scope ops.Scope, s State, now time.Time) {
-	for _, f := range s.Freezes {
-		span, ok := f.span(now)
-		if !ok || !span.Contains(now) || !f.expanded.Overlaps(scope) {
-			continue
-		}
-		closed := FreezeClosed{ID: f.ID, Name: f.Name, To: onRecord(span.To), Reason: f.Reason}
+func (in *Inputs) gatherFreezes(c *ops.Change, scope ops.Scope, s *State, now time.Time) {
+	if s.Freezes == nil {
+		return
+	}
+	s.Freezes.at(now).touching(&scope, func(f closedFreeze) {
+		closed := FreezeClosed{ID: f.ID, Name: f.Name, To: onRecord(f.span.To), Reason: f.Reason}
 		if !c.StartedAt.IsZero() && c.Status.Open() {
 			closed.InFlight = orDefault(f.InFlight, InFlightFinish)
 		}
@@ -199,18 +246,18 @@ func (in *Inputs) gatherFreezes(c *ops.Change, scope ops.Scope, s State, now tim
 			closed.Exempt = "role " + string(in.Role)
 		}
 		in.Freezes = append(in.Freezes, closed)
-	}
+	})
 }
 
-func (in *Inputs) gatherIncidents(c *ops.Change, scope ops.Scope, s State) {
+func (in *Inputs) gatherIncidents(c *ops.Change, scope ops.Scope, s *State) {
 	for i := range s.Incidents {
 		inc := &s.Incidents[i]
 		if !inc.State.Active() || inc.Merged != "" {
 			continue
 		}
 		cause := causes(inc, c.ID)
-		if !cause && !s.Catalog.Expand(inc.Scope).Overlaps(scope) {
-			continue
+		if !cause && (!inc.Scope.Overlaps(scope) || !s.Catalog.Expand(inc.Scope).Overlaps(scope)) {
+			continue // what does not overlap as it stands does not once more is known of it
 		}
 		effect := s.Config.severity(inc.Severity)
 		if cause {
@@ -232,4 +279,31 @@ func causes(inc *ops.Incident, change string) bool {
 		}
 	}
 	return false
+}
+
+// gatherPolicies evaluates the policies over what was gathered, so that their outcome is on record and need not be
+// evaluated again.
+func (in *Inputs) gatherPolicies(r *Request, s *State, service ops.Service, scope ops.Scope, stores int, share float64) {
+	if s.Policies.Len() == 0 {
+		return
+	}
+	f := &policy.Facts{Change: &r.Change, Service: service, Scope: scope, Stores: stores, Share: share, Now: in.At.Time}
+	f.Environment, f.Risk = orDefault(r.Change.Environment, Production), orDefault(r.Change.Risk, "medium")
+	f.Stage, f.Actor, f.Approvers, f.Zone = in.Stage, r.Who, in.Approvers, s.Zone
+	if s.Policies.Uses("incidents") {
+		for _, i := range in.Incidents[:min(len(in.Incidents), policy.MaxItems)] {
+			f.Incidents = append(f.Incidents, policy.Incident{ID: i.ID, Title: i.Title, Severity: string(i.Severity), Cause: i.Cause})
+		}
+	}
+	if s.Policies.Uses("freezes") {
+		for _, z := range in.Freezes[:min(len(in.Freezes), policy.MaxItems)] {
+			f.Freezes = append(f.Freezes, policy.Freeze{ID: z.ID, Name: z.Name, Exempt: z.Exempt != ""})
+		}
+	}
+	for _, b := range s.Budgets {
+		if b.Service == r.Change.Service {
+			f.Budget = policy.Budget{Known: b.Known, Left: b.Left, Burn: b.Burn}
+		}
+	}
+	in.Policies = s.Policies.Evaluate(f)
 }

@@ -5,20 +5,24 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
+	"goc/changes/rollup"
 	"goc/ops"
 )
 
 // load restores the room from the journal.
 func (s *Service) load(ctx context.Context) error {
+	s.freezes = NewFreezes(nil)
 	for kind, take := range map[string]func(ops.Record) error{
 		kindChange: s.loadChange, kindFreeze: s.loadFreeze, kindOverride: s.loadOverride, kindApproval: s.loadApproval, kindDecision: s.loadAllowance, kindFrozen: s.loadFrozen,
+		kindRedLine: s.loadRedLine, kindMaintenance: s.loadMaintenance, kindRehearsal: s.loadRehearsal, kindHour: s.loadHour,
 	} {
 		if err := s.journal.Load(ctx, kind, take); err != nil {
 			return ops.Errorf(ops.Internal, "changes: a record of kind %s cannot be loaded: %w", kind, err)
 		}
 	}
-	slices.SortFunc(s.freezes, func(a, b *Freeze) int { return number("FRZ", a.ID) - number("FRZ", b.ID) })
+	slices.SortFunc(s.freezes.list, func(a, b *Freeze) int { return number("FRZ", a.ID) - number("FRZ", b.ID) })
 	for _, e := range s.index.all {
 		if e != nil {
 			s.resumeBakes(e)
@@ -50,7 +54,7 @@ func (s *Service) loadFreeze(r ops.Record) error {
 	}
 	compiled, err := compile(f, s.catalog, "freeze."+f.ID)
 	if err == nil {
-		s.freezes = append(s.freezes, compiled)
+		s.freezes.list = append(s.freezes.list, compiled)
 	}
 	return err
 }
@@ -93,4 +97,35 @@ func (s *Service) loadFrozen(r ops.Record) error {
 	}
 	s.frozen[strings.Clone(r.ID)] = until.Time
 	return nil
+}
+
+func (s *Service) loadRedLine(r ops.Record) error {
+	c := new(crossing)
+	if err := json.Unmarshal(r.Body, c); err != nil {
+		return err
+	}
+	c.seen = s.now()
+	s.crossed = with(s.crossed, strings.Clone(r.ID), c)
+	return nil
+}
+
+func (s *Service) loadMaintenance(r ops.Record) error { return json.Unmarshal(r.Body, &s.maintenance) }
+
+func (s *Service) loadRehearsal(r ops.Record) error {
+	var at ops.Time
+	err := json.Unmarshal(r.Body, &at)
+	s.rehearsals.own[strings.Clone(r.ID)] = at.Time
+	return err
+}
+
+func (s *Service) loadHour(r ops.Record) error {
+	var sums map[string]map[string]rollup.Hour
+	if err := json.Unmarshal(r.Body, &sums); err != nil {
+		return err
+	}
+	at, err := time.Parse(hourID, r.ID)
+	for indicator, of := range sums {
+		s.course.RestoreHour(indicator, at, of)
+	}
+	return err
 }

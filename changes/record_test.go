@@ -178,7 +178,7 @@ func TestABrokenGlassLetsAStageSkip(t *testing.T) {
 }
 
 func TestApprovalsAreNeverOnesOwn(t *testing.T) {
-	r := open(t, changes.Config{Approvals: map[string]int{"medium": 1}})
+	r := open(t, changes.Config{Approvals: map[string]changes.ApprovalRule{"medium": {Need: 1}}})
 	c := r.record(ci, staged())
 	approve := func(who ops.Principal, person string) error {
 		_, err := r.Approve(context.Background(), who, ops.Approval{ChangeID: c.ID, Person: person})

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"goc/ops"
@@ -10,8 +11,11 @@ import (
 // tickEvery is how soon after its time something that is due is done.
 const tickEvery = time.Second
 
-// Run ends bakes and follows freezes until ctx ends. It returns early only when the journal fails.
+// Run ends bakes, follows freezes and red lines until ctx ends. It returns early only when the journal fails.
 func (s *Service) Run(ctx context.Context) error {
+	restored := make(chan struct{})
+	go func() { defer close(restored); s.restoreCourse(ctx) }()
+	defer func() { <-restored }()
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
 	for {
@@ -34,7 +38,7 @@ func (s *Service) followFreezes(now time.Time) []*ops.Receipt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var receipts []*ops.Receipt
-	for _, f := range s.freezes {
+	for _, f := range s.freezes.list {
 		span, ok := f.span(now)
 		until, announced := s.frozen[f.ID]
 		closed := ok && span.Contains(now)
@@ -71,20 +75,58 @@ func (s *Service) holdRollouts(f *Freeze, now time.Time) []*ops.Receipt {
 	if f.InFlight != InFlightPause && f.InFlight != InFlightRollback {
 		return nil
 	}
-	note := "freeze " + f.ID + " (" + f.Name + ") began"
-	if f.InFlight == InFlightRollback {
-		note += " and asks to roll back what is under way"
-	}
+	st := State{Config: s.config, Catalog: s.catalog, Freezes: NewFreezes([]*Freeze{f})}
+	return s.hold("freeze "+f.ID+" ("+f.Name+") began", f.InFlight == InFlightRollback, now, func(e *entry) bool {
+		in := Gather(Request{Change: e.Change, Who: ops.Principal{}}, st, now)
+		return len(in.Freezes) > 0 && in.Freezes[0].Exempt == ""
+	})
+}
+
+// hold pauses the rollouts under way that match, and has those rolled back, where that is asked for, that name a plan for
+// it. The caller holds the lock.
+func (s *Service) hold(why string, rollback bool, now time.Time, match func(*entry) bool) []*ops.Receipt {
 	var receipts []*ops.Receipt
 	for _, n := range append(ascending{}, s.index.status[ops.ChangeStarted]...) {
 		e := s.index.get(n)
-		in := Gather(Request{Change: e.Change, Who: ops.Principal{}}, State{Config: s.config, Catalog: s.catalog, Freezes: []*Freeze{f}}, now)
-		if len(in.Freezes) == 0 || in.Freezes[0].Exempt != "" {
+		if !match(e) {
 			continue
+		}
+		note, plan := why, ""
+		if rollback {
+			if plan = strings.TrimSpace(e.Rollback); !s.rehearsed(plan).Known {
+				plan, note = "", why+" and asks to roll back what is under way; it names no plan for that, so roll it back by hand"
+			} else {
+				note = why + " and has it rolled back by the plan " + plan
+			}
 		}
 		if _, receipt, err := s.move(ops.System, e.ID, ops.ChangeEvent{Event: Pause, At: ops.At(now), Note: note}); err == nil {
 			receipts = append(receipts, receipt)
 		}
+		if plan != "" {
+			receipts = append(receipts, s.rollBack(e, plan, why, now))
+		}
 	}
 	return receipts
+}
+
+// RollbackEffect is the kind of the effects that start a change's plan of rollback.
+const RollbackEffect = "gate_rollback"
+
+// RollbackOrder is the body of such an effect.
+type RollbackOrder struct {
+	ChangeID string    `json:"change_id"`
+	Service  string    `json:"service,omitempty"`
+	Plan     string    `json:"plan"`
+	Scope    ops.Scope `json:"scope"`
+	Reason   string    `json:"reason"`
+}
+
+// rollBack orders that a change's plan be run. It is done through the outbox: the order is on disk before it is tried.
+func (s *Service) rollBack(e *entry, plan, why string, now time.Time) *ops.Receipt {
+	order := RollbackOrder{ChangeID: e.ID, Service: e.Service, Plan: plan, Scope: e.Touched(), Reason: why}
+	body := ops.Encode(RollbackEffect, e.ID, order).Body
+	return s.journal.Append(ops.Mutation{
+		Events:  []ops.Event{event(e, ops.At(now), "change.rollback_ordered", ops.System.Name, describe(&e.Change)+" is to be rolled back by the plan "+plan+": "+why, map[string]any{"plan": plan})},
+		Effects: []ops.Effect{{Kind: RollbackEffect, Key: e.ID, Lane: e.ID, Body: body}},
+	})
 }

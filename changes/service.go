@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"goc/changes/bake"
+	"goc/changes/policy"
+	"goc/changes/rollup"
 	"goc/ops"
 )
 
@@ -26,6 +28,11 @@ const (
 	kindDecision = "decision" // the last allow per change and stage, until it is over
 	kindFrozen   = "frozen"   // until when a freeze is closed that was announced as such
 	kindKey      = "gate_key"
+
+	kindRedLine     = "red_line"    // those that are crossed, since when
+	kindMaintenance = "maintenance" // the gate's own
+	kindRehearsal   = "rehearsal"   // when a plan was last tried dry
+	kindHour        = "budget_hour" // what indicators came to in one hour
 )
 
 // Journal is where state becomes durable.
@@ -43,6 +50,16 @@ type Options struct {
 	Registerer prometheus.Registerer // nil: figures are kept, but not shown
 	Logger     *slog.Logger
 	Now        func() time.Time
+	// Past are the incidents of the last weeks, the resolved ones included, for dry runs of policies; nil: none are known.
+	Past func() []ops.Incident
+	// Querier reads the course of indicators before the start; nil: burns are known from the start on only.
+	Querier ops.Querier
+	// Plans are the response plans by name, and when each last ran with success, zero when never; nil: there are none.
+	Plans func() map[string]time.Time
+	// Dark counts the dark stores of a scope, and its stores; nil: nobody knows.
+	Dark func(ops.Scope) (dark, stores int)
+	// Notify takes the alerts of red lines; nil: nobody is paged.
+	Notify     func(context.Context, []ops.Alert)
 	SigningKey []byte // 32 bytes, the seed of the Ed25519 key that signs decisions; nil: one is made and kept in the journal
 }
 
@@ -62,12 +79,28 @@ type Service struct {
 
 	mu           sync.RWMutex
 	index        index
-	freezes      []*Freeze // in force; replaced, never written to
+	freezes      *Freezes // in force; replaced, never written to
 	approvals    map[string][]ops.Approval
 	overrides    map[string]ops.Override // the last one per change
 	lastFreeze   int
 	lastOverride int
 	frozen       map[string]time.Time // per freeze that was announced as closed, until when
+	maintenance  ops.GateMaintenance
+	crossed      map[string]*crossing // red lines by name; replaced, never written to
+
+	past     func() []ops.Incident
+	querier  ops.Querier
+	plans    func() map[string]time.Time
+	dark     func(ops.Scope) (dark, stores int)
+	notify   func(context.Context, []ops.Alert)
+	policies *policy.Set
+	zone     *time.Location
+	course   *rollup.Rollup // of the indicators that budgets and red lines are judged by
+	budgets  *budgets
+
+	rehearsals rehearsals
+	lookedAt   time.Time // when red lines were last looked at; of the loop alone
+	keptAt     time.Time // when the course was last put on disk; of the loop alone
 
 	allowMu sync.Mutex
 	allows  allowances
@@ -85,6 +118,10 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		config: o.Config, catalog: o.Catalog, journal: o.Journal, incidents: o.Incidents, log: o.Logger,
 		figures: newFigures(o.Registerer), bakes: bake.New(o.Catalog), feed: newFeed(), index: newIndex(o.Catalog),
 		approvals: map[string][]ops.Approval{}, overrides: map[string]ops.Override{}, frozen: map[string]time.Time{}, allows: allowances{},
+		past: o.Past, querier: o.Querier, plans: o.Plans, dark: o.Dark, notify: o.Notify, rehearsals: rehearsals{own: map[string]time.Time{}},
+	}
+	if err := s.prepareRules(); err != nil {
+		return nil, err
 	}
 	clock := o.Now
 	if clock == nil {
@@ -113,8 +150,8 @@ func New(ctx context.Context, o Options) (*Service, error) {
 func (s *Service) Reload(catalog *ops.Catalog) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	freezes := make([]*Freeze, 0, len(s.freezes))
-	for _, f := range s.freezes {
+	freezes := make([]*Freeze, 0, len(s.freezes.list))
+	for _, f := range s.freezes.list {
 		again, err := compile(f.Freeze, catalog, "freeze."+f.ID)
 		if err != nil {
 			return err
@@ -127,7 +164,8 @@ func (s *Service) Reload(catalog *ops.Catalog) error {
 			fresh.put(e)
 		}
 	}
-	s.catalog, s.freezes, s.index = catalog, freezes, fresh
+	s.catalog, s.freezes, s.index = catalog, NewFreezes(freezes), fresh
+	s.course.Track(s.config.tracked(catalog))
 	s.bakes.Reload(catalog)
 	return nil
 }

@@ -211,7 +211,7 @@ func TestAnInlineLeaveCountsForTheChangeRecordedAfterIt(t *testing.T) {
 }
 
 func TestEveryReasonIsListed(t *testing.T) {
-	r := open(t, changes.Config{Approvals: map[string]int{"high": 1}})
+	r := open(t, changes.Config{Approvals: map[string]changes.ApprovalRule{"high": {Need: 1}}})
 	r.incidents = []ops.Incident{
 		{ID: "INC-1", Title: "payments fail", Severity: ops.P1, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"pay"}}},
 		{ID: "INC-2", Title: "carts are slow", Severity: ops.P3, State: ops.IncidentAcknowledged, Scope: ops.Scope{City: []string{"Shanghai"}}},

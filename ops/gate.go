@@ -9,7 +9,9 @@ const (
 
 // Reason is one rule that held for a decision or a verdict, in a sentence that a person can act on.
 type Reason struct {
-	Rule     string `json:"rule"`   // freeze, incident, error_budget, collision, stage, review, approval, policy:NAME, break_glass; of a verdict: the indicator
+	// Rule is freeze, incident, error_budget, collision, share, stage, review, rollback, approval, red_line, maintenance,
+	// policy:NAME or break_glass; of a verdict: the indicator.
+	Rule     string `json:"rule"`
 	Effect   string `json:"effect"` // deny, wait, allow
 	Message  string `json:"message"`
 	Evidence string `json:"evidence,omitempty"` // a URL
@@ -42,17 +44,67 @@ type Override struct {
 	ChangeID  string   `json:"change_id"`
 	Reason    string   `json:"reason"`
 	Person    string   `json:"person"`
+	Role      Role     `json:"role,omitempty"`     // the person's; it opens what that role may override
 	Duration  Duration `json:"duration,omitempty"` // at most 60m, which is also the default
 	CreatedAt Time     `json:"created_at"`
 	ExpiresAt Time     `json:"expires_at"`
 }
 
-// Approval is one person's yes to a held change.
+// Approval is one person's yes to a held change, as it was when they said it: to its version, and to stages of it.
 type Approval struct {
 	ChangeID string `json:"change_id"`
 	Person   string `json:"person"`
+	Role     Role   `json:"role,omitempty"`    // the person's
+	Version  string `json:"version,omitempty"` // the change's; another version must be approved again
+	Stages   []int  `json:"stages,omitempty"`  // from 1; absent: those that the change had then
 	Note     string `json:"note,omitempty"`
 	At       Time   `json:"at"`
+}
+
+// GateMaintenance is the gate's own: until then everything is allowed, or nothing is.
+type GateMaintenance struct {
+	Mode   string `json:"mode"` // allow, deny; "" when there is none
+	Until  Time   `json:"until"`
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"`
+}
+
+// ReviewEvidence adds links to reviews to a change on record: prd, design, test_case, code, test, gray, operation.
+type ReviewEvidence struct {
+	Reviews map[string]string `json:"reviews"`
+}
+
+// PolicyTrial asks what a policy would have done. Since is 30 days ago when absent.
+type PolicyTrial struct {
+	Policy GatePolicy `json:"policy"`
+	Since  Time       `json:"since"`
+}
+
+// PolicyDryRun is what a policy would have done to the changes that went out.
+type PolicyDryRun struct {
+	Policy  string          `json:"policy"`
+	Since   Time            `json:"since"`
+	Until   Time            `json:"until"`
+	Changes int             `json:"changes"` // that went out since then
+	Stopped int             `json:"stopped"` // those it would have denied, or made wait
+	Caused  int             `json:"caused"`  // of these, those that caused incidents
+	Missed  int             `json:"missed"`  // caused incidents, and it would have let them pass
+	Errors  int             `json:"errors"`  // those that it could not be evaluated for; they count as stopped as on_error says
+	Items   []PolicyStopped `json:"items"`   // stopped, those that caused incidents first; at most 200
+	Assumed []string        `json:"assumed"` // what it looks at and is not known of the past
+	Text    string          `json:"text"`    // all that in a sentence
+}
+
+// PolicyStopped is one change that a policy would have stopped.
+type PolicyStopped struct {
+	ChangeID  string   `json:"change_id"`
+	Title     string   `json:"title"`
+	Service   string   `json:"service,omitempty"`
+	Stage     int      `json:"stage,omitempty"` // where it would have stopped; 0 is the change as a whole
+	At        Time     `json:"at"`              // when that went out
+	Effect    string   `json:"effect"`
+	Error     string   `json:"error,omitempty"`
+	Incidents []string `json:"incidents,omitempty"` // that it caused
 }
 
 // Freeze is a window in which changes in its scope may not go out: fixed (From, To) or repeated (Schedule).

@@ -1,0 +1,262 @@
+package changes
+
+import (
+	"slices"
+	"time"
+
+	"goc/ops"
+)
+
+// Bounds of what one decision looks at and tells.
+const (
+	maxCollisions = 5   // that are named
+	maxExamined   = 256 // changes under way that are compared with one request
+	manyStores    = 64  // from which on they are looked up by city
+)
+
+// Collided is another change that is in the way.
+type Collided struct {
+	ID      string   `json:"id"`
+	Title   string   `json:"title"`
+	By      string   `json:"by,omitempty"`
+	Service string   `json:"service,omitempty"`
+	Store   string   `json:"store,omitempty"` // where they meet; else they meet in the services
+	Until   ops.Time `json:"until"`           // when its bake ends, null when that is not known
+}
+
+// Crowded is a place in which more of the stores would be under change than may.
+type Crowded struct {
+	Place string  `json:"place"` // "" is the whole chain
+	Now   int     `json:"now"`   // stores under change
+	More  int     `json:"more"`  // that this change adds
+	Of    int     `json:"of"`    // stores in all
+	Cap   float64 `json:"cap"`
+}
+
+// gatherCollisions finds the changes under way that this one would meet: in a store, whatever they change there; or in
+// the same service, or one within depth calls of it, where their places overlap.
+func (in *Inputs) gatherCollisions(c *ops.Change, scope ops.Scope, s *State) {
+	a := s.Flight.airspaceOf(c.Environment)
+	if s.Config.Collision.Effect == "" || a == nil {
+		return
+	}
+	in.CollideWith = s.Config.Collision.Effect
+	m := meeting{a: a, c: c, number: number("CHG", c.ID), scope: scope, seen: map[int]bool{}}
+	for _, at := range s.Flight.lookups(scope) {
+		m.each(a.at[at], m.inStore)
+		if at.level != 's' {
+			m.each(a.under[at], m.inStore)
+		}
+		for _, above := range s.Flight.places.above(at) {
+			m.each(a.at[above], m.inStore)
+		}
+	}
+	for _, name := range s.Flight.chain(servicesOf(c), s.Config.Collision.depth()) {
+		m.each(a.service[name], m.inService)
+	}
+	slices.SortFunc(m.found, func(x, y *flying) int { return x.number - y.number })
+	for _, x := range m.found[:min(len(m.found), maxCollisions)] {
+		in.Collisions = append(in.Collisions, Collided{
+			ID: x.change.ID, Title: x.change.Title, By: x.change.Author, Service: x.change.Service, Store: m.store[x.number], Until: onRecord(x.until),
+		})
+	}
+	if len(in.Collisions) == 0 {
+		in.CollideWith = ""
+	}
+}
+
+// meeting compares a request with changes under way.
+type meeting struct {
+	a        *airspace
+	c        *ops.Change
+	number   int
+	scope    ops.Scope // of the request, expanded
+	seen     map[int]bool
+	examined int
+	found    []*flying
+	store    map[int]string // where two meet in a store
+}
+
+func (m *meeting) each(list ascending, meets func(*flying) bool) {
+	for _, n := range list {
+		if m.examined >= maxExamined || len(m.found) > maxCollisions {
+			return
+		}
+		if n == m.number || m.seen[n] {
+			continue
+		}
+		m.examined++
+		if x := m.a.all[n]; x.older(m.c.StartedAt.Time, m.number) && meets(x) {
+			m.seen[n] = true
+			m.found = append(m.found, x)
+		}
+	}
+}
+
+// inStore says whether two changes meet in a store, or in a city or region that one of them covers whole.
+func (m *meeting) inStore(x *flying) bool {
+	here := place(m.scope)
+	for _, s := range x.active {
+		if !s.Overlaps(here) {
+			continue
+		}
+		if m.store == nil {
+			m.store = map[int]string{}
+		}
+		m.store[x.number] = shared(s, here)
+		return true
+	}
+	return false
+}
+
+// shared names the place in which two scopes meet.
+func shared(a, b ops.Scope) string {
+	for _, k := range []string{"store", "city", "region"} {
+		x, y := *a.Key(k), *b.Key(k)
+		for _, v := range x {
+			if len(y) == 0 || slices.Contains(y, v) {
+				return v
+			}
+		}
+		if len(x) == 0 && len(y) > 0 {
+			return y[0]
+		}
+	}
+	return "every store"
+}
+
+// inService says whether the places overlap of two changes in one chain of services.
+func (m *meeting) inService(x *flying) bool { return place(x.whole).Overlaps(place(m.scope)) }
+
+func (f *Flight) airspaceOf(environment string) *airspace {
+	if f == nil {
+		return nil
+	}
+	return f.env[orDefault(environment, Production)]
+}
+
+// lookups are the places to look a request up by: the stores that it names, or their cities when they are many.
+func (f *Flight) lookups(s ops.Scope) []spot {
+	if len(s.Store) > manyStores && len(s.City) > 0 {
+		s.Store = nil
+	}
+	return spots(s)
+}
+
+// chain lists the services and those within depth calls of them, up or down.
+func (f *Flight) chain(services []string, depth int) []string {
+	if len(services) == 0 {
+		return nil
+	}
+	out := slices.Clone(services)
+	for edge := out; depth > 0 && len(edge) > 0; depth-- {
+		from := len(out)
+		for _, name := range edge {
+			s, _ := f.catalog.Service(name)
+			for _, list := range [][]string{s.Calls, f.catalog.Callers(name)} {
+				for _, near := range list {
+					if !slices.Contains(out, near) {
+						out = append(out, near)
+					}
+				}
+			}
+		}
+		edge = out[from:]
+	}
+	return out
+}
+
+// gatherShare works out how much of the stores would be under change at once, where that is limited or a policy asks.
+func (in *Inputs) gatherShare(c *ops.Change, scope ops.Scope, s *State) (stores int, share float64) {
+	limits := s.Config.MaxShare
+	if s.Flight == nil || (limits == (MaxShare{}) && !s.Policies.Uses("share") && !s.Policies.Uses("stores")) {
+		return 0, 0
+	}
+	if len(spots(scope)) == 0 && !slices.Contains(storeKinds, c.Kind) {
+		return 0, 0
+	}
+	more, total := s.Flight.added(c, scope)
+	for _, at := range sortedSpots(more) {
+		of, now := len(s.Flight.places.stores[at]), s.Flight.seen(c.Environment).count[at]
+		limit := map[byte]float64{'c': limits.City, 'r': limits.Region, 'a': limits.All}[at.level]
+		share = max(share, float64(now+more[at])/float64(max(of, 1)))
+		if limit > 0 && now+more[at] > max(1, int(limit*float64(of))) {
+			in.Crowded = append(in.Crowded, Crowded{Place: at.name, Now: now, More: more[at], Of: of, Cap: limit})
+		}
+	}
+	if len(in.Crowded) > maxCollisions {
+		in.Crowded = in.Crowded[:maxCollisions]
+	}
+	return total, share
+}
+
+// seen is the airspace of an environment for reading: one that nothing flies in is empty.
+func (f *Flight) seen(environment string) *airspace {
+	if a := f.airspaceOf(environment); a != nil {
+		return a
+	}
+	return &airspace{}
+}
+
+// added counts per city, region and in all the stores that a request would touch and nothing else does, and how many it
+// would touch at all.
+func (f *Flight) added(c *ops.Change, scope ops.Scope) (more map[spot]int, total int) {
+	a, p := f.seen(c.Environment), f.places
+	more = map[spot]int{}
+	add := func(city string, n int) {
+		more[spot{'c', city}] += n
+		more[spot{'r', p.regionOf[city]}] += n
+		more[everywhere] += n
+	}
+	if len(scope.Store) == 0 {
+		for _, city := range p.citiesIn(scope) {
+			n := len(p.stores[spot{'c', city}])
+			total += n
+			add(city, n-a.count[spot{'c', city}])
+		}
+		return more, total
+	}
+	named := make(map[string]bool, len(scope.Store))
+	for _, id := range scope.Store {
+		if city, known := p.cityOf[id]; known && !named[id] {
+			named[id] = true
+			total++
+			add(city, min(1, max(0, 1-a.touched[id])))
+		}
+	}
+	return more, total
+}
+
+func sortedSpots(m map[spot]int) []spot {
+	out := make([]spot, 0, len(m))
+	for s := range m {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b spot) int {
+		if a.level != b.level {
+			return int(a.level) - int(b.level)
+		}
+		if a.name < b.name {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// fitsNever says whether a place would hold too many even if nothing else were under change there.
+func (c Crowded) fitsNever() bool { return c.More > max(1, int(c.Cap*float64(c.Of))) }
+
+// endOf is when the last of the collisions ends, zero when one of them has no known end.
+func endOf(list []Collided) time.Time {
+	var end time.Time
+	for _, c := range list {
+		if c.Until.IsZero() {
+			return time.Time{}
+		}
+		if c.Until.After(end) {
+			end = c.Until.Time
+		}
+	}
+	return end
+}
