@@ -106,6 +106,7 @@ func (s *Service) tick(ctx context.Context, now time.Time) error {
 		receipts = append(receipts, s.settle(o))
 	}
 	receipts = append(receipts, s.followFreezes(now)...)
+	s.dropStale(now)
 	crossed, alerts := s.followRedLines(now)
 	receipts = append(receipts, crossed...)
 	receipts = append(receipts, s.keepCourse(now))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"goc/changes"
+	"goc/changes/policy"
 	"goc/ops"
 )
 
@@ -20,18 +21,23 @@ func (quiet) Load(context.Context, string, func(ops.Record) error) error { retur
 
 // loaded is a gate with n changes on record, a tenth of them open, and freezes of which a twentieth is closed now.
 func loaded(b *testing.B, n, freezes int) *changes.Service {
+	return loadedAt(b, n, freezes, func() time.Time { return monday }, func(int) {})
+}
+
+// loadedAt does so by a clock that step moves before each change.
+func loadedAt(b *testing.B, n, freezes int, clock func() time.Time, step func(i int)) *changes.Service {
 	done := ops.NewReceipt()
 	done.Settle(nil, nil)
-	now := monday
 	incidents := []ops.Incident{{ID: "INC-1", Title: "slow", Severity: ops.P3, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"cart"}}}}
 	s, err := changes.New(b.Context(), changes.Options{
-		Catalog: catalog(b), Journal: quiet{done}, Now: func() time.Time { return now },
+		Catalog: catalog(b), Journal: quiet{done}, Now: clock, Config: everyRule(),
 		Incidents: func() []ops.Incident { return incidents },
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	for i := range n {
+		step(i)
 		c, err := s.Record(b.Context(), ci, ops.Change{
 			Kind: ops.KindRelease, Title: "release", Service: []string{"pay", "cart"}[i%2], Version: fmt.Sprint(i),
 			Scope: ops.Scope{Store: []string{[]string{"SH-1", "SH-2", "BJ-1"}[i%3]}}, Stages: []ops.Stage{{Name: "ring 1"}, {Name: "ring 2"}},
@@ -59,8 +65,8 @@ func loaded(b *testing.B, n, freezes int) *changes.Service {
 // BenchmarkCheck is one CI job after another asking; p50-ns and p99-ns are of single questions.
 func BenchmarkCheck(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
-		b.Run(fmt.Sprintf("%d changes, 100 freezes", n), func(b *testing.B) {
-			s := loaded(b, n, 100)
+		b.Run(fmt.Sprintf("%d changes, 1000 freezes, every rule, 200 policies", n), func(b *testing.B) {
+			s := loaded(b, n, 1000)
 			var took []time.Duration
 			i := 0
 			b.ReportAllocs()
@@ -105,35 +111,97 @@ func report(b *testing.B, took []time.Duration) {
 	b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")
 }
 
+// everyRule is a configuration with all rules on, and 200 policies of which a tenth concerns a release of pay.
+func everyRule() changes.Config {
+	floor := 0.5
+	c := changes.Config{
+		ErrorBudget: changes.ErrorBudget{Services: map[string]changes.Objective{"pay": {Objective: 0.999}}},
+		Collision:   changes.Collision{Effect: ops.EffectWait},
+		MaxShare:    changes.MaxShare{City: 0.9, Region: 0.9, All: 0.9},
+		Reviews:     []changes.ReviewRule{{Tier: []string{"T0"}, Risk: []string{"high"}, Need: changes.Reviews[:]}},
+		Rollback:    changes.RollbackRule{Required: changes.RollbackRequired{Risk: []string{"high"}}, RehearsedWithin: ops.Duration(30 * 24 * time.Hour)},
+		Approvals:   map[string]changes.ApprovalRule{"high": {Need: 1}},
+		RedLines:    []changes.RedLine{{Name: "payments", Service: "pay", Indicator: "success_ratio", Below: &floor}},
+		Timezone:    "Asia/Shanghai", MaxFreezes: 2000,
+	}
+	for i := range 200 {
+		p := ops.GatePolicy{Name: fmt.Sprint("policy-", i), Expr: fmt.Sprintf(`change.service == "svc-%d" && change.risk == "high" && local.hour > 20`, i)}
+		switch i % 10 {
+		case 0:
+			p.Expr = `change.risk == "high" && (local.hour < 9 || local.hour > 20)`
+		case 1:
+			p = ops.GatePolicy{Name: p.Name, Kinds: []ops.ChangeKind{ops.KindFirmware}, Expr: `local.weekday == 5`}
+		case 2:
+			p = ops.GatePolicy{Name: p.Name, Scope: ops.Scope{City: []string{"Beijing"}}, Expr: `local.weekday == 5`}
+		}
+		c.Policies = append(c.Policies, p)
+	}
+	return c
+}
+
 // BenchmarkDecide is the decision alone: no journal, no signature.
 func BenchmarkDecide(b *testing.B) {
 	for _, freezes := range []int{100, 1000} {
 		b.Run(fmt.Sprintf("%d freezes", freezes), func(b *testing.B) {
 			c := catalog(b)
-			state := changes.State{Catalog: c, Incidents: []ops.Incident{{ID: "INC-1", Severity: ops.P3, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"pay"}}}}}
-			var list []*changes.Freeze
-			for i := range freezes {
-				f := ops.Freeze{ID: fmt.Sprint("FRZ-", i), Name: "f", Schedule: schedule("0 2 * * *", "Asia/Shanghai", time.Hour)}
-				if i%20 == 0 {
-					f = ops.Freeze{ID: fmt.Sprint("FRZ-", i), Name: "f", From: ops.At(monday), To: ops.At(monday.Add(time.Hour)), Scope: ops.Scope{City: []string{"Beijing"}}}
-				}
-				compiled, err := changes.CompileFreeze(f, c)
-				if err != nil {
-					b.Fatal(err)
-				}
-				list = append(list, compiled)
-			}
-			state.Freezes = changes.NewFreezes(list)
+			state := changes.State{Catalog: c, Freezes: manyFreezes(b, c, freezes), Incidents: []ops.Incident{{ID: "INC-1", Severity: ops.P3, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"pay"}}}}}
 			change := staged()
 			change.ID, change.Scope.Store = "CHG-1", []string{"SH-1"}
-			b.ReportAllocs()
-			for b.Loop() {
-				if d := changes.Decide(changes.Request{Change: change, Stage: 1, Who: ci}, state, monday); d.Decision != ops.EffectWait {
-					b.Fatal(d)
-				}
-			}
+			decideOften(b, change, state, ops.EffectWait)
 		})
 	}
+	b.Run("every rule, 1000 freezes, 200 policies, 300 changes under way", func(b *testing.B) {
+		c, config := catalog(b), everyRule()
+		set, err := policy.Compile(config.Policies, "policies")
+		if err != nil {
+			b.Fatal(err)
+		}
+		zone, _ := time.LoadLocation("Asia/Shanghai")
+		state := changes.State{
+			Config: config, Catalog: c, Freezes: manyFreezes(b, c, 1000), Flight: changes.NewFlight(c), Policies: set, Zone: zone,
+			Incidents: []ops.Incident{{ID: "INC-1", Title: "slow", Severity: ops.P3, State: ops.IncidentOpen, Scope: ops.Scope{Service: []string{"pay"}}}},
+			Budgets:   []changes.BudgetState{{Service: "pay", Objective: 0.999, Stated: true, Known: true, Left: 0.8, Burn: 0.4, Period: ops.Duration(30 * 24 * time.Hour)}},
+			Approvals: []ops.Approval{{ChangeID: "CHG-1", Person: "Li"}},
+			Rehearsed: func(string) changes.Rehearsal { return changes.Rehearsal{Known: true, At: monday.Add(-time.Hour)} },
+		}
+		for i := range 300 {
+			f := release(fmt.Sprint("svc-", i), "BJ-1")
+			f.ID, f.Status, f.StartedAt, f.UpdatedAt = fmt.Sprint("CHG-", i+2), ops.ChangeStarted, ops.At(monday), ops.At(monday)
+			state.Flight.Put(nil, &f)
+		}
+		change := staged()
+		change.ID, change.Risk, change.Rollback, change.Reviews = "CHG-1", "high", "undo", map[string]string{}
+		for _, n := range changes.Reviews {
+			change.Reviews[n] = "https://wiki/" + n
+		}
+		decideOften(b, change, state, ops.EffectWait)
+	})
+}
+
+func decideOften(b *testing.B, change ops.Change, state changes.State, want string) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := changes.Decide(changes.Request{Change: change, Stage: 1, Who: ci}, state, monday); d.Decision != want {
+			b.Fatal(d)
+		}
+	}
+}
+
+// manyFreezes are freezes of which a twentieth is closed, in a city of their own.
+func manyFreezes(b *testing.B, c *ops.Catalog, n int) *changes.Freezes {
+	var list []*changes.Freeze
+	for i := range n {
+		f := ops.Freeze{ID: fmt.Sprint("FRZ-", i), Name: "f", Schedule: schedule("0 2 * * *", "Asia/Shanghai", time.Hour)}
+		if i%20 == 0 {
+			f = ops.Freeze{ID: fmt.Sprint("FRZ-", i), Name: "f", From: ops.At(monday), To: ops.At(monday.Add(time.Hour)), Scope: ops.Scope{City: []string{"Beijing"}}}
+		}
+		compiled, err := changes.CompileFreeze(f, c)
+		if err != nil {
+			b.Fatal(err)
+		}
+		list = append(list, compiled)
+	}
+	return changes.NewFreezes(list)
 }
 
 func BenchmarkList(b *testing.B) {

@@ -49,6 +49,16 @@ func (c Config) tracked(catalog *ops.Catalog) map[rollup.Key]time.Duration {
 	return out
 }
 
+// dropStale no longer counts as in flight what nobody moved for long.
+func (s *Service) dropStale(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if age := now.Sub(s.droppedAt); age >= time.Minute || age < 0 {
+		s.droppedAt = now
+		s.index.flight.expire(now, s.config.Collision.stale())
+	}
+}
+
 const (
 	hourID    = "2006-01-02T15" // of the record of an hour
 	keepEvery = 5 * time.Minute

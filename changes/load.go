@@ -23,6 +23,9 @@ func (s *Service) load(ctx context.Context) error {
 		}
 	}
 	slices.SortFunc(s.freezes.list, func(a, b *Freeze) int { return number("FRZ", a.ID) - number("FRZ", b.ID) })
+	for _, list := range s.approvals {
+		slices.SortStableFunc(list, func(a, b ops.Approval) int { return a.At.Compare(b.At.Time) })
+	}
 	for _, e := range s.index.all {
 		if e != nil {
 			s.resumeBakes(e)

@@ -100,6 +100,7 @@ type Service struct {
 
 	rehearsals rehearsals
 	lookedAt   time.Time // when red lines were last looked at; of the loop alone
+	droppedAt  time.Time // when what nobody moved was last dropped from the flight
 	keptAt     time.Time // when the course was last put on disk; of the loop alone
 
 	allowMu sync.Mutex

@@ -44,6 +44,9 @@ type room struct {
 	at        time.Time
 	incidents []ops.Incident
 	config    changes.Config
+	plans     map[string]time.Time
+	dark      int         // of 3 stores
+	paged     []ops.Alert // that red lines sent
 }
 
 func open(t testing.TB, config changes.Config) *room {
@@ -57,7 +60,9 @@ func (r *room) reopen() {
 	r.t.Helper()
 	s, err := changes.New(r.t.Context(), changes.Options{
 		Config: r.config, Catalog: catalog(r.t), Journal: r.journal,
-		Now: func() time.Time { return r.at }, Incidents: func() []ops.Incident { return r.incidents },
+		Now: func() time.Time { return r.at }, Incidents: func() []ops.Incident { return r.incidents }, Past: func() []ops.Incident { return r.incidents },
+		Plans: func() map[string]time.Time { return r.plans }, Dark: func(ops.Scope) (int, int) { return r.dark, 3 },
+		Notify: func(_ context.Context, alerts []ops.Alert) { r.paged = append(r.paged, alerts...) },
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -162,11 +162,20 @@ func (r *Rollup) Hours(k Key, d time.Duration, now time.Time) Course {
 	return t.hours.course(time.Hour, d, now)
 }
 
+// late is how many slots at the end may still be empty because their samples are on the way: they are then not looked at.
+const late = 2
+
 // course joins the slots of the last d. Each slot weighs the same, however many samples it has: a store that opens must
 // not make the minutes before it count for less.
 func (r ring) course(width, d time.Duration, now time.Time) Course {
 	var c Course
 	last := now.Unix() / int64(width/time.Second)
+	for range late {
+		if n, _ := r.at(last); n > 0 {
+			break
+		}
+		last--
+	}
 	slots := min(int64(d/width), int64(len(r)-1))
 	means := 0.0
 	for slot := last; slot > last-slots; slot-- {
