@@ -30,12 +30,15 @@ func (s *Service) Check(ctx context.Context, who ops.Principal, r ops.GateReques
 	}
 	st.Incidents = incidents
 	now := s.now()
-	s.known(&st, &q.Change, now)
-	in := gather(&q, &st, now)
+	s.known(&st, q.Change.Service, q.Change.Scope, now)
+	w := working(q, st)
+	defer w.done() // what is recorded of it was written down by then
+	in := &w.in
+	w.gather(now)
 	d := judgeOf(in)
 	d.DecisionID = decisionID(d.At.Time)
 	d.Token = sign(s.key, in, &d)
-	receipt := s.journal.Append(s.audit(&q.Change, in, &d)) // under the lock: a freeze added after it is recorded after it
+	receipt := s.journal.Append(s.audit(&w.request.Change, in, &d)) // under the lock: a freeze added after it is recorded after it
 	s.mu.RUnlock()
 	if _, err := receipt.Wait(ctx); err != nil {
 		return ops.Decision{}, err
@@ -84,12 +87,12 @@ func (s *Service) question(who ops.Principal, r ops.GateRequest) (Request, State
 }
 
 // known adds what the gate knows of the services of a change and of itself. The caller holds the lock.
-func (s *Service) known(st *State, c *ops.Change, now time.Time) {
+func (s *Service) known(st *State, service string, scope ops.Scope, now time.Time) {
 	st.Flight, st.Policies, st.Zone, st.Rehearsed = s.index.flight, s.policies, s.zone, s.rehearsed
 	st.Maintenance, st.RedLines = s.maintained(now), s.redLines()
-	for _, name := range servicesOf(c) {
+	for _, name := range append([]string{service}, scope.Service...) {
 		service, known := s.catalog.Service(name)
-		if b, ok := s.budgets.state(service, now); known && ok {
+		if b, ok := s.budgets.state(service, now); known && ok && !slices.ContainsFunc(st.Budgets, func(x BudgetState) bool { return x.Service == name }) {
 			st.Budgets = append(st.Budgets, b)
 		}
 	}

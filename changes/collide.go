@@ -41,18 +41,18 @@ func (in *Inputs) gatherCollisions(c *ops.Change, scope ops.Scope, s *State) {
 		return
 	}
 	in.CollideWith = s.Config.Collision.Effect
-	m := meeting{a: a, c: c, number: number("CHG", c.ID), scope: scope, seen: map[int]bool{}}
+	m := meeting{a: a, c: c, number: number("CHG", c.ID), scope: scope}
 	for _, at := range s.Flight.lookups(scope) {
-		m.each(a.at[at], m.inStore)
+		m.each(a.at[at], true)
 		if at.level != 's' {
-			m.each(a.under[at], m.inStore)
+			m.each(a.under[at], true)
 		}
 		for _, above := range s.Flight.places.above(at) {
-			m.each(a.at[above], m.inStore)
+			m.each(a.at[above], true)
 		}
 	}
 	for _, name := range s.Flight.chain(servicesOf(c), s.Config.Collision.depth()) {
-		m.each(a.service[name], m.inService)
+		m.each(a.service[name], false)
 	}
 	slices.SortFunc(m.found, func(x, y *flying) int { return x.number - y.number })
 	for _, x := range m.found[:min(len(m.found), maxCollisions)] {
@@ -71,23 +71,22 @@ type meeting struct {
 	c        *ops.Change
 	number   int
 	scope    ops.Scope // of the request, expanded
-	seen     map[int]bool
 	examined int
 	found    []*flying
 	store    map[int]string // where two meet in a store
 }
 
-func (m *meeting) each(list ascending, meets func(*flying) bool) {
+// each compares with the changes of a list, by store or else by service.
+func (m *meeting) each(list ascending, byStore bool) {
 	for _, n := range list {
 		if m.examined >= maxExamined || len(m.found) > maxCollisions {
 			return
 		}
-		if n == m.number || m.seen[n] {
+		if n == m.number || slices.ContainsFunc(m.found, func(x *flying) bool { return x.number == n }) {
 			continue
 		}
 		m.examined++
-		if x := m.a.all[n]; x.older(m.c.StartedAt.Time, m.number) && meets(x) {
-			m.seen[n] = true
+		if x := m.a.all[n]; x.older(m.c.StartedAt.Time, m.number) && ((byStore && m.inStore(x)) || (!byStore && m.inService(x))) {
 			m.found = append(m.found, x)
 		}
 	}
@@ -176,12 +175,12 @@ func (in *Inputs) gatherShare(c *ops.Change, scope ops.Scope, s *State) (stores 
 		return 0, 0
 	}
 	more, total := s.Flight.added(c, scope)
-	for _, at := range sortedSpots(more) {
-		of, now := len(s.Flight.places.stores[at]), s.Flight.seen(c.Environment).count[at]
-		limit := map[byte]float64{'c': limits.City, 'r': limits.Region, 'a': limits.All}[at.level]
-		share = max(share, float64(now+more[at])/float64(max(of, 1)))
-		if limit > 0 && now+more[at] > max(1, int(limit*float64(of))) {
-			in.Crowded = append(in.Crowded, Crowded{Place: at.name, Now: now, More: more[at], Of: of, Cap: limit})
+	for _, m := range more {
+		of, now := len(s.Flight.places.stores[m.at]), s.Flight.seen(c.Environment).count[m.at]
+		limit := limits.of(m.at.level)
+		share = max(share, float64(now+m.n)/float64(max(of, 1)))
+		if limit > 0 && now+m.n > max(1, int(limit*float64(of))) {
+			in.Crowded = append(in.Crowded, Crowded{Place: m.at.name, Now: now, More: m.n, Of: of, Cap: limit})
 		}
 	}
 	if len(in.Crowded) > maxCollisions {
@@ -198,50 +197,69 @@ func (f *Flight) seen(environment string) *airspace {
 	return &airspace{}
 }
 
-// added counts per city, region and in all the stores that a request would touch and nothing else does, and how many it
-// would touch at all.
-func (f *Flight) added(c *ops.Change, scope ops.Scope) (more map[spot]int, total int) {
-	a, p := f.seen(c.Environment), f.places
-	more = map[spot]int{}
-	add := func(city string, n int) {
-		more[spot{'c', city}] += n
-		more[spot{'r', p.regionOf[city]}] += n
-		more[everywhere] += n
+// of is the limit of a level of places.
+func (m MaxShare) of(level byte) float64 {
+	switch level {
+	case 'c':
+		return m.City
+	case 'r':
+		return m.Region
 	}
+	return m.All
+}
+
+// increase is how many stores a request adds to those under change in a place.
+type increase struct {
+	at spot
+	n  int
+}
+
+// increases are few: a request names the stores of some cities, one city after the other.
+type increases []increase
+
+func (l *increases) add(at spot, n int) {
+	for i := len(*l) - 1; i >= 0; i-- {
+		if (*l)[i].at == at {
+			(*l)[i].n += n
+			return
+		}
+	}
+	*l = append(*l, increase{at, n})
+}
+
+// added counts in all, per region and per city the stores that a request would touch and nothing else does, and how many
+// it would touch at all.
+func (f *Flight) added(c *ops.Change, scope ops.Scope) (increases, int) {
+	a, p := f.seen(c.Environment), f.places
+	var cities increases
+	total := 0
 	if len(scope.Store) == 0 {
 		for _, city := range p.citiesIn(scope) {
 			n := len(p.stores[spot{'c', city}])
 			total += n
-			add(city, n-a.count[spot{'c', city}])
+			cities = append(cities, increase{spot{'c', city}, n - a.count[spot{'c', city}]})
 		}
-		return more, total
 	}
-	named := make(map[string]bool, len(scope.Store))
+	var named map[string]bool
+	if len(scope.Store) > 1 {
+		named = make(map[string]bool, len(scope.Store))
+	}
 	for _, id := range scope.Store {
 		if city, known := p.cityOf[id]; known && !named[id] {
-			named[id] = true
+			if named != nil {
+				named[id] = true
+			}
 			total++
-			add(city, min(1, max(0, 1-a.touched[id])))
+			cities.add(spot{'c', city}, min(1, max(0, 1-a.touched[id])))
 		}
 	}
-	return more, total
-}
-
-func sortedSpots(m map[spot]int) []spot {
-	out := make([]spot, 0, len(m))
-	for s := range m {
-		out = append(out, s)
+	out := make(increases, 1, 1+2*len(cities))
+	out[0].at = everywhere
+	for _, c := range cities {
+		out[0].n += c.n
+		out.add(spot{'r', p.regionOf[c.at.name]}, c.n)
 	}
-	slices.SortFunc(out, func(a, b spot) int {
-		if a.level != b.level {
-			return int(a.level) - int(b.level)
-		}
-		if a.name < b.name {
-			return -1
-		}
-		return 1
-	})
-	return out
+	return append(out, cities...), total
 }
 
 // fitsNever says whether a place would hold too many even if nothing else were under change there.

@@ -27,14 +27,17 @@ const (
 
 // Decide answers a request from what is known at now, with every reason that holds. It reads no clock and changes nothing.
 func Decide(r Request, s State, now time.Time) ops.Decision {
-	return judgeOf(gather(&r, &s, now))
+	w := working(r, s)
+	defer w.done()
+	w.gather(now)
+	return judgeOf(&w.in)
 }
 
 // Judge makes the decision from its inputs alone, so that one on record can be made again.
 func Judge(in Inputs) ops.Decision { return judgeOf(&in) }
 
 func judgeOf(in *Inputs) ops.Decision {
-	j := judge{in: in, now: in.At.Time}
+	j := judge{in: in, now: in.At.Time, reasons: make([]ops.Reason, 0, in.most())}
 	for _, rule := range []func(){
 		j.maintenance, j.redLines, j.stage, j.before, j.freezes, j.incidents, j.budgets, j.collisions, j.crowded,
 		j.reviews, j.rollback, j.approvals, j.policies,
@@ -59,6 +62,11 @@ func judgeOf(in *Inputs) ops.Decision {
 		d.RetryAfterS = j.retryAfter()
 	}
 	return d
+}
+
+// most is how many reasons there can be, nearly.
+func (in *Inputs) most() int {
+	return 3 + len(in.RedLines) + len(in.Freezes) + len(in.Incidents) + len(in.Budgets) + len(in.Collisions) + len(in.Crowded) + len(in.Policies)
 }
 
 // judge collects the reasons of one decision.

@@ -2,6 +2,7 @@ package changes_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"goc/changes"
+	"goc/changes/policy"
 	"goc/ops"
 )
 
@@ -50,6 +52,7 @@ func aCase(t *rapid.T, catalog *ops.Catalog) (changes.Request, changes.State, ti
 	if rapid.IntRange(0, 4).Draw(t, "glass") == 0 {
 		s.Override = &ops.Override{ID: "OVR-1", ChangeID: c.ID, Person: "Li", Reason: "needed", ExpiresAt: ops.At(now.Add(time.Duration(rapid.IntRange(-5, 5).Draw(t, "left")) * time.Minute))}
 	}
+	rule(t, &s, catalog, now)
 	for _, p := range []string{"Wang", "Li", "Zhao"} {
 		if rapid.Bool().Draw(t, p) {
 			s.Approvals = append(s.Approvals, ops.Approval{ChangeID: c.ID, Person: p})
@@ -57,6 +60,68 @@ func aCase(t *rapid.T, catalog *ops.Catalog) (changes.Request, changes.State, ti
 	}
 	return r, s, now.Add(time.Duration(rapid.IntRange(0, 999_999).Draw(t, "ns"))) // what is on record is whole milliseconds
 }
+
+// rule adds one rule, or something that a rule holds by, to a state.
+func rule(t *rapid.T, s *changes.State, catalog *ops.Catalog, now time.Time) string {
+	kind := rapid.SampledFrom([]string{"nothing", "freeze", "incident", "policy", "red line", "budget", "review", "rollback", "collision", "share", "approval", "maintenance"}).Draw(t, "rule")
+	effect := rapid.SampledFrom([]string{ops.EffectDeny, ops.EffectWait})
+	switch kind {
+	case "freeze":
+		s.Freezes = changes.NewFreezes(append(slices.Clone(s.Freezes.List()), aFreeze(t, catalog, now)))
+	case "incident":
+		s.Incidents = append(slices.Clone(s.Incidents), anIncident(t))
+	case "policy":
+		s.Policies = somePolicies[rapid.IntRange(0, len(somePolicies)-1).Draw(t, "policies")]
+	case "red line":
+		s.RedLines = append(slices.Clone(s.RedLines), changes.RedLineCrossed{Name: "l", Text: "crossed", Scope: aScope(t), Since: ops.At(now), Override: rapid.SampledFrom([]ops.Role{"", ops.Admin}).Draw(t, "overridden by")})
+	case "budget":
+		s.Budgets = append(slices.Clone(s.Budgets), changes.BudgetState{Service: "pay", Known: true, Burning: []changes.Burning{{Limit: 1, Effect: effect.Draw(t, "effect"), Since: ops.At(now.Truncate(time.Second))}}})
+	case "review":
+		s.Config.Reviews = append(slices.Clone(s.Config.Reviews), changes.ReviewRule{Tier: aScope(t).Tier, Need: []string{rapid.SampledFrom(changes.Reviews[:]).Draw(t, "review")}, Effect: effect.Draw(t, "effect")})
+	case "rollback":
+		s.Config.Rollback = changes.RollbackRule{Required: changes.RollbackRequired{Risk: []string{"high"}}, RehearsedWithin: ops.Duration(time.Hour)}
+	case "collision":
+		s.Config.Collision.Effect = effect.Draw(t, "effect")
+		s.Flight = aFlight(t, catalog, now)
+	case "share":
+		s.Config.MaxShare.City = 0.5
+		s.Flight = aFlight(t, catalog, now)
+	case "approval":
+		s.Config.Approvals = map[string]changes.ApprovalRule{"low": {Need: 1}, "medium": {Need: 1}, "high": {Need: 3, From: []string{"Li"}}}
+	case "maintenance":
+		s.Maintenance = ops.GateMaintenance{Mode: ops.EffectDeny, Until: ops.At(now.Add(time.Duration(rapid.IntRange(-5, 5).Draw(t, "minutes left")) * time.Minute)), Reason: "moving"}
+	}
+	return kind
+}
+
+// aFlight is some changes under way.
+func aFlight(t *rapid.T, catalog *ops.Catalog, now time.Time) *changes.Flight {
+	f := changes.NewFlight(catalog)
+	for i := range rapid.IntRange(1, 3).Draw(t, "under way") {
+		c := ops.Change{
+			ID: fmt.Sprint("CHG-", i+2), Kind: rapid.SampledFrom(ops.ChangeKinds[:]).Draw(t, "its kind"), Service: rapid.SampledFrom([]string{"", "pay", "cart"}).Draw(t, "its service"),
+			Scope: aScope(t), Status: ops.ChangeStarted, StartedAt: ops.At(now.Add(-time.Hour)), UpdatedAt: ops.At(now),
+		}
+		f.Put(nil, &c)
+	}
+	return f
+}
+
+// somePolicies is none, one and two policies, which may hold or fail.
+var somePolicies = func() (out []*policy.Set) {
+	list := []ops.GatePolicy{
+		{Name: "a", Expr: `change.tier == "T0" && (share > 0.3 || freezes.size() > 0 || budget.known)`, Effect: "wait"},
+		{Name: "b", Expr: `change.labels["x"] == "y" || incidents.exists(i, i.severity == "P1")`, OnError: "deny", Override: "nobody"},
+	}
+	for n := range len(list) + 1 {
+		set, err := policy.Compile(list[:n], "p")
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, set)
+	}
+	return out
+}()
 
 func aScope(t *rapid.T) ops.Scope {
 	var s ops.Scope
@@ -170,21 +235,20 @@ func closedAt(f ops.Freeze, now time.Time) bool {
 	return false
 }
 
-func TestAddingAFreezeOrAnIncidentNeverTurnsDenyIntoAllow(t *testing.T) {
+func TestAddingARuleNeverTurnsDenyIntoAllow(t *testing.T) {
 	catalog := catalog(t)
 	weight := map[string]int{ops.EffectAllow: 0, ops.EffectWait: 1, ops.EffectDeny: 2}
 	rapid.Check(t, func(t *rapid.T) {
 		r, s, now := aCase(t, catalog)
-		before := changes.Decide(r, s, now)
-		more := s
-		if rapid.Bool().Draw(t, "a freeze") {
-			more.Freezes = changes.NewFreezes(append(slices.Clone(s.Freezes.List()), aFreeze(t, catalog, now.Truncate(time.Millisecond))))
-		} else {
-			more.Incidents = append(slices.Clone(s.Incidents), anIncident(t))
-		}
+		less := s // without what a rule that is drawn would replace, rather than add to
+		less.Policies, less.Flight, less.Maintenance = nil, nil, ops.GateMaintenance{}
+		less.Config.Collision, less.Config.MaxShare, less.Config.Rollback = changes.Collision{}, changes.MaxShare{}, changes.RollbackRule{}
+		before := changes.Decide(r, less, now)
+		more := less
+		kind := rule(t, &more, catalog, now.Truncate(time.Millisecond))
 		after := changes.Decide(r, more, now)
-		if weight[after.Decision] < weight[before.Decision] || len(after.Reasons) < len(before.Reasons) {
-			t.Fatalf("%s became %s", before.Decision, after.Decision)
+		if weight[after.Decision] < weight[before.Decision] {
+			t.Fatalf("with a %s %s became %s", kind, before.Decision, after.Decision)
 		}
 	})
 }

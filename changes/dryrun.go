@@ -112,6 +112,7 @@ type trial struct {
 	zone    *time.Location
 	places  *places
 	out     *ops.PolicyDryRun
+	facts   policy.Facts // of the moment that is looked at
 }
 
 func (t *trial) run() {
@@ -176,7 +177,8 @@ func (t *trial) stops(c *ops.Change, recorder string) (ops.PolicyStopped, bool) 
 		if stage > 0 {
 			at = c.Stages[stage-1].StartedAt
 		}
-		if held := t.set.Evaluate(t.facts(c, stage, at.Time, recorder)); len(held) > 0 {
+		t.see(c, stage, at.Time, recorder)
+		if held := t.set.Evaluate(&t.facts); len(held) > 0 {
 			h := held[0]
 			return ops.PolicyStopped{ChangeID: c.ID, Title: c.Title, Service: c.Service, Stage: stage, At: at, Effect: h.Effect, Error: h.Error}, true
 		}
@@ -184,11 +186,12 @@ func (t *trial) stops(c *ops.Change, recorder string) (ops.PolicyStopped, bool) 
 	return ops.PolicyStopped{}, false
 }
 
-// facts are what the policy would have seen.
-func (t *trial) facts(c *ops.Change, stage int, at time.Time, recorder string) *policy.Facts {
+// see takes in what the policy would have seen.
+func (t *trial) see(c *ops.Change, stage int, at time.Time, recorder string) {
 	service, _ := t.catalog.Service(c.Service)
 	scope := t.catalog.Expand(stageScope(c, stage))
-	f := &policy.Facts{
+	f := &t.facts
+	*f = policy.Facts{
 		Change: c, Service: service, Environment: orDefault(c.Environment, Production), Risk: orDefault(c.Risk, "medium"), Stage: stage, Scope: scope,
 		Actor: ops.Principal{Name: recorder, Role: ops.CI}, Now: at, Zone: t.zone,
 	}
@@ -205,7 +208,6 @@ func (t *trial) facts(c *ops.Change, stage int, at time.Time, recorder string) *
 	if t.set.Uses("incidents") {
 		f.Incidents = t.open(scope, at)
 	}
-	return f
 }
 
 // open are the incidents in scope that had been detected by then and were not yet resolved.

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"goc/changes/policy"
@@ -116,12 +117,40 @@ type IncidentOpen struct {
 }
 
 // Gather picks from the state what this decision depends on.
-func Gather(r Request, s State, now time.Time) Inputs { return *gather(&r, &s, now) }
+func Gather(r Request, s State, now time.Time) Inputs {
+	w := working(r, s)
+	defer w.done()
+	w.gather(now)
+	return w.in
+}
 
-func gather(r *Request, s *State, now time.Time) *Inputs {
+// work is what one decision is made with. It is used again: there are thousands of decisions a second.
+type work struct {
+	request Request
+	state   State
+	in      Inputs
+	facts   policy.Facts
+}
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+func working(r Request, s State) *work {
+	w := works.Get().(*work)
+	w.request, w.state = r, s
+	return w
+}
+
+// done gives the work back. Nothing of it may be looked at afterwards.
+func (w *work) done() {
+	*w = work{}
+	works.Put(w)
+}
+
+func (w *work) gather(now time.Time) {
+	r, s, in := &w.request, &w.state, &w.in
 	now = onRecord(now).Time
 	c := &r.Change
-	in := &Inputs{
+	*in = Inputs{
 		At: ops.At(now), ChangeID: c.ID, Kind: c.Kind, Service: c.Service, Version: c.Version, Status: c.Status, Author: c.Author,
 		Risk: c.Risk, Stage: stageAsked(r), Rollback: r.Rollback, Person: r.Who.Name, Role: r.Who.Role,
 		Exempt: s.Config.environment(c.Environment).Exempt,
@@ -144,12 +173,12 @@ func gather(r *Request, s *State, now time.Time) *Inputs {
 	in.gatherRollback(c, service, s, now)
 	in.gatherApprovals(c, s)
 	in.gatherOverride(s, now)
-	in.gatherPolicies(r, s, service, scope, stores, share)
-	return in
+	in.gatherPolicies(r, s, &w.facts, policy.Facts{Change: c, Service: service, Scope: scope, Stores: stores, Share: share, Now: now})
 }
 
 func (in *Inputs) gatherMaintenance(s *State, now time.Time) {
-	if m := s.Maintenance; m.Mode != "" && now.Before(m.Until.Time) {
+	if s.Maintenance.Mode != "" && now.Before(s.Maintenance.Until.Time) {
+		m := s.Maintenance
 		m.Until = onRecord(m.Until.Time)
 		in.Maintenance = &m
 	}
@@ -283,11 +312,11 @@ func causes(inc *ops.Incident, change string) bool {
 
 // gatherPolicies evaluates the policies over what was gathered, so that their outcome is on record and need not be
 // evaluated again.
-func (in *Inputs) gatherPolicies(r *Request, s *State, service ops.Service, scope ops.Scope, stores int, share float64) {
+func (in *Inputs) gatherPolicies(r *Request, s *State, f *policy.Facts, known policy.Facts) {
 	if s.Policies.Len() == 0 {
 		return
 	}
-	f := &policy.Facts{Change: &r.Change, Service: service, Scope: scope, Stores: stores, Share: share, Now: in.At.Time}
+	*f = known
 	f.Environment, f.Risk = orDefault(r.Change.Environment, Production), orDefault(r.Change.Risk, "medium")
 	f.Stage, f.Actor, f.Approvers, f.Zone = in.Stage, r.Who, in.Approvers, s.Zone
 	if s.Policies.Uses("incidents") {

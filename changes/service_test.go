@@ -286,8 +286,16 @@ func TestADecisionIsOnRecordWithItsInputs(t *testing.T) {
 	}
 	_, err = changes.VerifyToken(r.PublicKey(), d.Token, monday.Add(time.Hour))
 	refused(t, err, ops.Denied, "no longer valid")
-	_, err = changes.VerifyToken(r.PublicKey(), d.Token[:len(d.Token)-2]+"AA", monday)
+	_, err = changes.VerifyToken(r.PublicKey(), forged(d.Token), monday)
 	refused(t, err, ops.Denied, "signature")
+}
+
+// forged is a token with one character of its signature changed.
+func forged(token string) string {
+	b := []byte(token)
+	i := len(b) - 20
+	b[i] = map[bool]byte{true: 'B', false: 'A'}[b[i] == 'A']
+	return string(b)
 }
 
 func TestARestartBringsEverythingBack(t *testing.T) {

@@ -3,6 +3,8 @@ package policy
 import (
 	"time"
 
+	"cel.dev/cel-go/common/types"
+
 	"goc/ops"
 )
 
@@ -26,7 +28,8 @@ type Facts struct {
 	Budget      Budget
 
 	values values
-	wall   time.Time // now on the wall clock of the zone, zero until it is looked at
+	texts  [len(guarded)]any // fields that many policies compare, as CEL has them
+	wall   time.Time         // now on the wall clock of the zone, zero until it is looked at
 }
 
 // Incident is an open incident in scope.
@@ -69,6 +72,14 @@ func (f *Facts) text(field string) string {
 
 // guarded are the fields that text knows.
 var guarded = [...]string{"kind", "service", "environment", "risk", "tier", "source"}
+
+// boxed is the i-th of the guarded fields as CEL has it, made once.
+func (f *Facts) boxed(i int) any {
+	if f.texts[i] == nil {
+		f.texts[i] = types.String(f.text(guarded[i]))
+	}
+	return f.texts[i]
+}
 
 // local is now on the wall clock of the zone.
 func (f *Facts) local() time.Time {

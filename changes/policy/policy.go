@@ -39,13 +39,15 @@ type Held struct {
 }
 
 // Set is policies, compiled. It is safe for use by many at once.
-type Set struct{ policies []*compiled }
+type Set struct {
+	policies []*compiled
+	uses     map[string]bool // variables that one of them looks at
+}
 
 type compiled struct {
 	ops.GatePolicy
 	guards   []guard
 	programs []cel.Program // all must hold
-	uses     map[string]bool
 	override ops.Role
 	hits     atomic.Int64
 	errors   atomic.Int64
@@ -56,7 +58,7 @@ func Compile(list []ops.GatePolicy, at string) (*Set, error) {
 	if len(list) > MaxPolicies {
 		return nil, ops.Errorf(ops.Invalid, "there may be at most %d policies", MaxPolicies).At(at)
 	}
-	s := &Set{}
+	s := &Set{uses: map[string]bool{}}
 	seen := map[string]bool{}
 	for i, p := range list {
 		place := fmt.Sprintf("%s[%d]", at, i)
@@ -64,7 +66,7 @@ func Compile(list []ops.GatePolicy, at string) (*Set, error) {
 			return nil, ops.Errorf(ops.Invalid, "two policies have this name").At(place + ".name")
 		}
 		seen[p.Name] = true
-		c, err := compile(p, place)
+		c, err := compile(p, place, s.uses)
 		if err != nil {
 			return nil, err
 		}
@@ -75,18 +77,19 @@ func Compile(list []ops.GatePolicy, at string) (*Set, error) {
 
 // One compiles a single policy, for a dry run. at is its place in the input.
 func One(p ops.GatePolicy, at string) (*Set, error) {
-	c, err := compile(p, at)
+	uses := map[string]bool{}
+	c, err := compile(p, at, uses)
 	if err != nil {
 		return nil, err
 	}
-	return &Set{policies: []*compiled{c}}, nil
+	return &Set{policies: []*compiled{c}, uses: uses}, nil
 }
 
-func compile(p ops.GatePolicy, at string) (*compiled, error) {
+func compile(p ops.GatePolicy, at string, uses map[string]bool) (*compiled, error) {
 	if err := validate(p, at); err != nil {
 		return nil, err
 	}
-	c := &compiled{GatePolicy: p, override: ops.Commander, uses: map[string]bool{}}
+	c := &compiled{GatePolicy: p, override: ops.Commander}
 	switch p.Override {
 	case "":
 	case Nobody:
@@ -106,7 +109,7 @@ func compile(p ops.GatePolicy, at string) (*compiled, error) {
 		}
 		c.programs = append(c.programs, program)
 		c.guards = append(c.guards, guardsOf(tree)...)
-		usesOf(tree, c.uses)
+		usesOf(tree, uses)
 	}
 	return c, nil
 }
@@ -166,7 +169,7 @@ func (s *Set) Len() int {
 // Uses says whether a policy of the set looks at the named variable, so that facts that are dear need not be gathered
 // for nobody.
 func (s *Set) Uses(variable string) bool {
-	return s != nil && slices.ContainsFunc(s.policies, func(c *compiled) bool { return c.uses[variable] })
+	return s != nil && s.uses[variable]
 }
 
 // Evaluate lists the policies that hold for the facts, in their order. It changes nothing but the counts of Fired.
