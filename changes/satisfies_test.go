@@ -21,4 +21,9 @@ var _ interface {
 	AddFreeze(ctx context.Context, who ops.Principal, f ops.Freeze) (ops.Freeze, error)
 	LiftFreeze(ctx context.Context, who ops.Principal, id string) error
 	Calendar(ctx context.Context, from, to time.Time) ([]ops.FreezeSpan, error)
+	ImportFreezes(ctx context.Context, who ops.Principal, i ops.FreezeImport) (ops.FreezeImported, error)
+	Evidence(ctx context.Context, who ops.Principal, id string, reviews map[string]string) (ops.Change, error)
+	Maintenance(ctx context.Context) (ops.GateMaintenance, error)
+	Maintain(ctx context.Context, who ops.Principal, m ops.GateMaintenance) (ops.GateMaintenance, error)
+	DryRunPolicy(ctx context.Context, t ops.PolicyTrial) (ops.PolicyDryRun, error)
 } = (*changes.Service)(nil)

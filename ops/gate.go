@@ -118,6 +118,7 @@ type Freeze struct {
 	InFlight  string          `json:"in_flight,omitempty"` // what a rollout under way does: finish (default), pause, rollback
 	Exempt    FreezeExempt    `json:"exempt"`
 	Reason    string          `json:"reason,omitempty"`
+	UID       string          `json:"uid,omitempty"` // of the calendar's event that it was imported from
 	CreatedBy string          `json:"created_by,omitempty"`
 	CreatedAt Time            `json:"created_at"`
 	LiftedAt  Time            `json:"lifted_at"`
@@ -158,4 +159,25 @@ type GatePolicy struct {
 	Message      string       `json:"message,omitempty" yaml:"message,omitempty"`           // what a person is to do
 	Override     string       `json:"override,omitempty" yaml:"override,omitempty"`         // the role that may override it: commander, admin, nobody
 	OnError      string       `json:"on_error,omitempty" yaml:"on_error,omitempty"`         // what holds when it cannot be evaluated: wait, deny, allow
+}
+
+// FreezeImport is a calendar (RFC 5545, .ics) to make freezes of, and what holds for each of them.
+type FreezeImport struct {
+	Calendar string       `json:"calendar"`
+	Scope    Scope        `json:"scope"`
+	InFlight string       `json:"in_flight,omitempty"`
+	Exempt   FreezeExempt `json:"exempt"`
+	Timezone string       `json:"timezone,omitempty"` // of days and times without a zone of their own; UTC when absent
+}
+
+// FreezeImported is what an import did. Events are known again by their UID: to import a calendar twice adds nothing,
+// and one that has moved or was cancelled moves or lifts its freeze.
+type FreezeImported struct {
+	Added     int        `json:"added"`
+	Replaced  int        `json:"replaced"`
+	Unchanged int        `json:"unchanged"`
+	Lifted    int        `json:"lifted"`
+	Over      int        `json:"over"` // left out, because they lie in the past
+	Rejected  []Rejected `json:"rejected"`
+	Freezes   []Freeze   `json:"freezes"` // added
 }

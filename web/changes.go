@@ -144,6 +144,30 @@ func (s *Server) addFreeze(ctx context.Context, in *struct{ Body ops.Freeze }) (
 	return s.o.Changes.AddFreeze(ctx, who(ctx), in.Body)
 }
 
+func (s *Server) importFreezes(ctx context.Context, in *struct{ Body ops.FreezeImport }) (ops.FreezeImported, error) {
+	return s.o.Changes.ImportFreezes(ctx, who(ctx), in.Body)
+}
+
+func (s *Server) reviewChange(ctx context.Context, in *struct {
+	ByID
+	Body ops.ReviewEvidence
+},
+) (ops.Change, error) {
+	return s.o.Changes.Evidence(ctx, who(ctx), in.ID, in.Body.Reviews)
+}
+
+func (s *Server) gateMaintenance(ctx context.Context, _ *struct{}) (ops.GateMaintenance, error) {
+	return s.o.Changes.Maintenance(ctx)
+}
+
+func (s *Server) maintainGate(ctx context.Context, in *struct{ Body ops.GateMaintenance }) (ops.GateMaintenance, error) {
+	return s.o.Changes.Maintain(ctx, who(ctx), in.Body)
+}
+
+func (s *Server) dryRunPolicy(ctx context.Context, in *struct{ Body ops.PolicyTrial }) (ops.PolicyDryRun, error) {
+	return s.o.Changes.DryRunPolicy(ctx, in.Body)
+}
+
 func (s *Server) liftFreeze(ctx context.Context, in *ByID) error {
 	return s.o.Changes.LiftFreeze(ctx, who(ctx), in.ID)
 }

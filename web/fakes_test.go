@@ -405,6 +405,26 @@ func (r changeRoom) AddFreeze(_ context.Context, _ ops.Principal, f ops.Freeze) 
 	f.ID = "FRZ-1"
 	return f, nil
 }
+func (r changeRoom) ImportFreezes(context.Context, ops.Principal, ops.FreezeImport) (ops.FreezeImported, error) {
+	return ops.FreezeImported{Added: 1}, nil
+}
+
+func (r changeRoom) Evidence(ctx context.Context, _ ops.Principal, id string, _ map[string]string) (ops.Change, error) {
+	return r.Get(ctx, id)
+}
+
+func (r changeRoom) Maintenance(context.Context) (ops.GateMaintenance, error) {
+	return ops.GateMaintenance{}, nil
+}
+
+func (r changeRoom) Maintain(_ context.Context, _ ops.Principal, m ops.GateMaintenance) (ops.GateMaintenance, error) {
+	return m, nil
+}
+
+func (r changeRoom) DryRunPolicy(_ context.Context, t ops.PolicyTrial) (ops.PolicyDryRun, error) {
+	return ops.PolicyDryRun{Policy: t.Policy.Name}, nil
+}
+
 func (r changeRoom) LiftFreeze(context.Context, ops.Principal, string) error { return nil }
 func (r changeRoom) Calendar(context.Context, time.Time, time.Time) ([]ops.FreezeSpan, error) {
 	return nil, nil
