@@ -11,10 +11,11 @@ import (
 
 // journal is a journal in memory. Nothing it is given is on disk, but a second room on it finds what the first left.
 type journal struct {
-	mu     sync.Mutex
-	rows   map[[2]string][]byte
-	events []ops.Event
-	refuse bool // the next mutation, and only that
+	mu      sync.Mutex
+	rows    map[[2]string][]byte
+	events  []ops.Event
+	effects []ops.Effect
+	refuse  bool // the next mutation, and only that
 }
 
 func newJournal() *journal { return &journal{rows: map[[2]string][]byte{}} }
@@ -39,6 +40,7 @@ func (j *journal) Append(m ops.Mutation) *ops.Receipt {
 		events[i].Seq = int64(len(j.events) + i + 1)
 	}
 	j.events = append(j.events, events...)
+	j.effects = append(j.effects, m.Effects...)
 	j.mu.Unlock()
 	r := ops.NewReceipt()
 	r.Settle(events, nil)

@@ -322,7 +322,7 @@ func (l RedLine) validate(at string) error {
 	switch {
 	case limits != 1:
 		return bad(at, "must have one limit: above or below of an indicator, dark, or changing")
-	case (l.Above != nil || l.Below != nil) != (l.Indicator != "" && l.Service != ""):
+	case (l.Above != nil || l.Below != nil) != (l.Indicator != "" && l.Service != "") || (l.Indicator == "") != (l.Service == ""):
 		return bad(at+".indicator", "a limit above or below is of an indicator of a service: name both")
 	case l.Over != 0 && (time.Duration(l.Over) < rollup.Width || time.Duration(l.Over) > rollup.MaxRecent):
 		return bad(at+".over", "must be between %s and 24h", ops.Duration(rollup.Width))

@@ -2,10 +2,12 @@ package changes_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"goc/changes"
@@ -693,4 +695,91 @@ func TestOfTwoJobsForOneStageOneWinsAndTheOtherIsTold(t *testing.T) {
 	if !slices.Contains([]string{"job-0", "job-1", "job-2", "job-3", "job-4", "job-5", "job-6", "job-7"}, winner) || d.Decision != ops.EffectDeny {
 		t.Errorf("the gate says %q", d.Reasons[0].Message)
 	}
+}
+
+func TestAFreezeThatRollsBackRunsThePlanThatTheChangeNames(t *testing.T) {
+	for _, tt := range []struct{ rollback, plan, note string }{
+		{"undo", "undo", "has it rolled back by the plan undo"},
+		{"by hand", "", "it names no plan for that, so roll it back by hand"},
+		{"", "", "it names no plan"},
+	} {
+		r := open(t, changes.Config{})
+		r.plans = map[string]time.Time{"undo": {}}
+		c := release("pay", "SH-1")
+		c.Rollback = tt.rollback
+		c = r.underway(c)
+		if _, err := r.AddFreeze(context.Background(), commander, ops.Freeze{Name: "sale", From: ops.At(monday.Add(time.Minute)), To: ops.At(monday.Add(time.Hour)), InFlight: "rollback"}); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			r.at = r.at.Add(time.Minute)
+			r.tick()
+			r.reopen()
+		}
+		if got, _ := r.Get(context.Background(), c.ID); got.Status != ops.ChangePaused {
+			t.Errorf("%q: the change is %s", tt.rollback, got.Status)
+		}
+		var orders []string
+		for _, e := range r.journal.effects {
+			var o changes.RollbackOrder
+			if err := json.Unmarshal(e.Body, &o); err != nil || e.Kind != changes.RollbackEffect || o.ChangeID != c.ID || o.Service != "pay" {
+				t.Fatalf("%+v %v", e, err)
+			}
+			orders = append(orders, o.Plan)
+		}
+		if got := strings.Join(orders, " "); got != tt.plan {
+			t.Errorf("%q: ordered %q, want %q once", tt.rollback, got, tt.plan)
+		}
+		told := false
+		for _, e := range r.journal.events {
+			told = told || (e.Name == "change.paused" && strings.Contains(string(e.Data), tt.note))
+		}
+		if !told {
+			t.Errorf("%q: nothing says %q", tt.rollback, tt.note)
+		}
+	}
+}
+
+// history answers every question with the same course of success_ratio.
+type history struct {
+	value float64
+	err   error
+	asked chan string
+}
+
+func (h history) Query(context.Context, string, time.Time) ([]ops.Point, error) { return nil, h.err }
+
+func (h history) QueryRange(_ context.Context, expr string, from, to time.Time, step time.Duration) ([]ops.Curve, error) {
+	h.asked <- expr
+	var c ops.Curve
+	for at := from; !at.After(to); at = at.Add(step) {
+		c.Times, c.Values = append(c.Times, at), append(c.Values, h.value)
+	}
+	return []ops.Curve{c}, h.err
+}
+
+func TestTheCourseBeforeTheStartIsReadBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		h := history{value: 0.9, asked: make(chan string, 10)}
+		s, err := changes.New(ctx, changes.Options{
+			Config:  changes.Config{ErrorBudget: changes.ErrorBudget{Services: map[string]changes.Objective{"pay": {Objective: 0.999}}}},
+			Catalog: catalog(t), Journal: newJournal(), Querier: h,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() { s.Run(ctx); close(ended) }()
+		if expr := <-h.asked; expr != `avg(goc_indicator{indicator="success_ratio",service="pay"})` {
+			t.Errorf("asked %s", expr)
+		}
+		synctest.Wait()
+		d, err := s.Check(ctx, ci, ops.GateRequest{Change: &ops.Change{Kind: ops.KindRelease, Service: "pay"}})
+		if err != nil || told(d) != "deny: error_budget deny, error_budget wait" {
+			t.Errorf("%s %v", told(d), err)
+		}
+		stop()
+		<-ended
+	})
 }

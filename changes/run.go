@@ -127,6 +127,6 @@ func (s *Service) rollBack(e *entry, plan, why string, now time.Time) *ops.Recei
 	body := ops.Encode(RollbackEffect, e.ID, order).Body
 	return s.journal.Append(ops.Mutation{
 		Events:  []ops.Event{event(e, ops.At(now), "change.rollback_ordered", ops.System.Name, describe(&e.Change)+" is to be rolled back by the plan "+plan+": "+why, map[string]any{"plan": plan})},
-		Effects: []ops.Effect{{Kind: RollbackEffect, Key: e.ID, Lane: e.ID, Body: body}},
+		Effects: []ops.Effect{{Kind: RollbackEffect, Key: e.ID, Lane: "plan/" + plan, Body: body}},
 	})
 }

@@ -138,10 +138,7 @@ func (a *app) openVoice(ctx context.Context) (err error) {
 }
 
 func (a *app) openChanges(ctx context.Context) (err error) {
-	a.changes, err = changes.New(ctx, changes.Options{
-		Config: a.cfg.Gate, Catalog: &a.cfg.Catalog.Catalog, Journal: a.store, Registerer: a.registry, Logger: a.log,
-		Incidents: func() []ops.Incident { return a.incidents.Active() },
-	})
+	a.changes, err = changes.New(ctx, a.gateOptions())
 	return err
 }
 
@@ -213,7 +210,7 @@ func (a *app) openIntake(ctx context.Context) (err error) {
 
 func (a *app) openWeb(ctx context.Context) (err error) {
 	a.web, err = web.New(web.Options{
-		Incidents: a.incidents, Changes: a.changes, Fleet: a.fleet, Voice: a.voice, Plans: watchedPlans{a.plans, a.incidents}, Drills: a.drills, Journal: a.store, Catalog: a.catalog,
+		Incidents: a.incidents, Changes: a.changes, Fleet: a.fleet, Voice: a.voice, Plans: watchedPlans{a.plans, a.incidents, a.changes}, Drills: a.drills, Journal: a.store, Catalog: a.catalog,
 		Config: a.cfg.Auth, Listen: a.cfg.Listen, Mounts: a.mounts(), Heartbeats: fleet.Handler(a.fleet, who),
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Reload: a.reload, UI: web.UI(), Version: version,
 		Registerer: a.registry, Logger: a.log,
@@ -278,7 +275,7 @@ func (a *app) run(ctx context.Context, ln net.Listener) error {
 // deliver does what rooms recorded as to be done to the outside world.
 func (a *app) deliver(ctx context.Context) error {
 	return outbox.Run(ctx, outbox.Options{
-		Store: a.store, Handlers: a.handlers(), Indeterminate: []string{plans.EffectKind}, Timeout: ops.MaxStepTimeout,
+		Store: a.store, Handlers: a.handlers(), Indeterminate: []string{plans.EffectKind, changes.RollbackEffect}, Timeout: ops.MaxStepTimeout,
 		Settled: func(e ops.Effect) {
 			if e.Kind != plans.EffectKind {
 				return

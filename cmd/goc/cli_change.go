@@ -21,6 +21,7 @@ type changeCmd struct {
 	Pause    changePauseCmd    `cmd:"" help:"Say that a change is held where it is."`
 	Resume   changeResumeCmd   `cmd:"" help:"Say that it goes on."`
 	Abort    changeAbortCmd    `cmd:"" help:"Say that a change was given up without being undone."`
+	Review   changeReviewCmd   `cmd:"" help:"Give evidence of reviews."`
 	List     changeListCmd     `cmd:"" help:"List changes, newest first."`
 	Show     changeShowCmd     `cmd:"" help:"Show one change."`
 }

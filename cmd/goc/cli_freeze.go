@@ -12,9 +12,10 @@ import (
 )
 
 type freezeCmd struct {
-	Add  freezeAddCmd  `cmd:"" help:"Add a freeze window."`
-	Lift freezeLiftCmd `cmd:"" help:"Lift one."`
-	List freezeListCmd `cmd:"" help:"List them."`
+	Add    freezeAddCmd    `cmd:"" help:"Add a freeze window."`
+	Import freezeImportCmd `cmd:"" help:"Add those of a calendar (.ics)."`
+	Lift   freezeLiftCmd   `cmd:"" help:"Lift one."`
+	List   freezeListCmd   `cmd:"" help:"List them."`
 }
 
 type freezeAddCmd struct {

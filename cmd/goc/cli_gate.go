@@ -23,6 +23,9 @@ type gateCmd struct {
 	Wait     gateWaitCmd     `cmd:"" help:"Ask until it is allowed (0), denied (1) or the time is over (3)."`
 	Approve  gateApproveCmd  `cmd:"" help:"Approve a held change, as a second person."`
 	Override gateOverrideCmd `cmd:"" help:"Break the glass: let one change pass for a while, whatever holds it. Audited."`
+
+	Policy      gatePolicyCmd      `cmd:"" help:"Policies in CEL."`
+	Maintenance gateMaintenanceCmd `cmd:"" help:"Show, begin or end the gate's own maintenance."`
 }
 
 // question is what is asked of the gate, and what to make of it when nobody answers.
@@ -238,15 +241,17 @@ func (c *client) link(path string) string {
 }
 
 type gateApproveCmd struct {
-	ID   string `arg:"" help:"The change." placeholder:"CHG-N"`
-	Note string `help:"A note for the audit." placeholder:"TEXT"`
+	ID      string `arg:"" help:"The change." placeholder:"CHG-N"`
+	Stage   []int  `help:"Only these stages; without it, those that it has." placeholder:"N"`
+	Version string `help:"The version that you looked at; refused when the change is another." placeholder:"V"`
+	Note    string `help:"A note for the audit." placeholder:"TEXT"`
 }
 
 // Run approves.
 func (g *gateApproveCmd) Run(ctx context.Context, c *client, s streams) error {
 	c.about = g.ID
 	var a ops.Approval
-	if err := c.do(ctx, http.MethodPost, "/api/v1/gate/approvals", ops.Approval{ChangeID: g.ID, Note: g.Note}, &a); err != nil {
+	if err := c.do(ctx, http.MethodPost, "/api/v1/gate/approvals", ops.Approval{ChangeID: g.ID, Stages: g.Stage, Version: g.Version, Note: g.Note}, &a); err != nil {
 		return err
 	}
 	return c.show(s, a, func(w io.Writer) { fmt.Fprintf(w, "%s approved by %s\n", a.ChangeID, a.Person) })

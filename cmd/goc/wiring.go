@@ -54,6 +54,7 @@ func (a *app) affected(s ops.Scope) engine.Affected {
 func (a *app) handlers() map[string]func(context.Context, ops.Effect) error {
 	h := a.chat.Handlers()
 	h[plans.EffectKind] = a.plans.HandleStep
+	h[changes.RollbackEffect] = a.rollBack
 	return h
 }
 
@@ -83,10 +84,21 @@ func (a *app) prometheus() http.Handler {
 	return mux
 }
 
-// watchedPlans is the room of plans where the incident learns of each run that is started for it.
+// watchedPlans is the room of plans where the incident learns of each run that is started for it, and the gate of each
+// plan that was tried dry and could have run.
 type watchedPlans struct {
 	*plans.Service
 	incidents *incidents.Service
+	changes   *changes.Service
+}
+
+// DryRun says what a plan would do.
+func (n watchedPlans) DryRun(ctx context.Context, who ops.Principal, plan string, r ops.RunRequest) (ops.DryRun, error) {
+	d, err := n.Service.DryRun(ctx, who, plan, r)
+	if err == nil && d.OK {
+		err = n.changes.ObserveRehearsal(ctx, plan)
+	}
+	return d, err
 }
 
 // Start begins a run.
