@@ -2,7 +2,6 @@ package changes
 
 import (
 	"slices"
-	"time"
 
 	"goc/ops"
 )
@@ -42,12 +41,12 @@ func (in *Inputs) gatherCollisions(c *ops.Change, scope ops.Scope, s *State) {
 	}
 	in.CollideWith = s.Config.Collision.Effect
 	m := meeting{a: a, c: c, number: number("CHG", c.ID), scope: scope}
-	for _, at := range s.Flight.lookups(scope) {
+	for _, at := range s.Flight.lookups(c, scope) {
 		m.each(a.at[at], true)
 		if at.level != 's' {
 			m.each(a.under[at], true)
 		}
-		for _, above := range s.Flight.places.above(at) {
+		for _, above := range s.Flight.places.aboveAll(at) {
 			m.each(a.at[above], true)
 		}
 	}
@@ -134,12 +133,16 @@ func (f *Flight) airspaceOf(environment string) *airspace {
 	return f.env[orDefault(environment, Production)]
 }
 
-// lookups are the places to look a request up by: the stores that it names, or their cities when they are many.
-func (f *Flight) lookups(s ops.Scope) []spot {
+// lookups are the places to look a request up by: the stores that it names, or their cities when they are many; none
+// when it goes into no store.
+func (f *Flight) lookups(c *ops.Change, s ops.Scope) []spot {
 	if len(s.Store) > manyStores && len(s.City) > 0 {
 		s.Store = nil
 	}
-	return spots(s)
+	if out := spots(s); len(out) > 0 || !slices.Contains(storeKinds, c.Kind) {
+		return out
+	}
+	return []spot{everywhere}
 }
 
 // chain lists the services and those within depth calls of them, up or down.
@@ -264,17 +267,3 @@ func (f *Flight) added(c *ops.Change, scope ops.Scope) (increases, int) {
 
 // fitsNever says whether a place would hold too many even if nothing else were under change there.
 func (c Crowded) fitsNever() bool { return c.More > max(1, int(c.Cap*float64(c.Of))) }
-
-// endOf is when the last of the collisions ends, zero when one of them has no known end.
-func endOf(list []Collided) time.Time {
-	var end time.Time
-	for _, c := range list {
-		if c.Until.IsZero() {
-			return time.Time{}
-		}
-		if c.Until.After(end) {
-			end = c.Until.Time
-		}
-	}
-	return end
-}

@@ -22,6 +22,7 @@ const (
 	ruleReview      = "review"
 	ruleRedLine     = "red_line"
 	ruleMaintenance = "maintenance"
+	ruleCatalog     = "catalog"
 	rulePolicy      = "policy:" // and its name
 )
 
@@ -40,7 +41,7 @@ func judgeOf(in *Inputs) ops.Decision {
 	j := judge{in: in, now: in.At.Time, reasons: make([]ops.Reason, 0, in.most())}
 	for _, rule := range []func(){
 		j.maintenance, j.redLines, j.stage, j.before, j.freezes, j.incidents, j.budgets, j.collisions, j.crowded,
-		j.reviews, j.rollback, j.approvals, j.policies,
+		j.reviews, j.rollback, j.approvals, j.policies, j.unknown,
 	} {
 		rule()
 	}

@@ -44,8 +44,10 @@ func (s *Service) DryRunPolicy(_ context.Context, t ops.PolicyTrial) (ops.Policy
 func assumed(set *policy.Set) []string {
 	out := []string{}
 	for _, v := range []struct{ name, as string }{
-		{"share", "no other change was under way (share)"}, {"budget", "error budgets were not known (budget)"},
-		{"approvers", "nobody had approved (approvers)"}, {"actor", "the person who recorded the change asked, as ci (actor)"},
+		{"share", "no other change was under way (share)"},
+		{"budget", "error budgets were not known (budget)"},
+		{"approvers", "nobody had approved (approvers)"},
+		{"actor", "the person who recorded the change asked, as ci (actor)"},
 		{"freezes", "the freezes of today were those of then; lifted ones are not known (freezes)"},
 	} {
 		if set.Uses(v.name) {

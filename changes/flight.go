@@ -195,15 +195,31 @@ func spots(s ops.Scope) []spot {
 	return out
 }
 
+// spotsOrAll are they of a scope that names no place as well.
+func spotsOrAll(s ops.Scope) []spot {
+	if out := spots(s); len(out) > 0 {
+		return out
+	}
+	return []spot{everywhere}
+}
+
+// aboveAll is what lies above a place, the whole chain included.
+func (p *places) aboveAll(s spot) []spot {
+	if s == everywhere {
+		return nil
+	}
+	return append(p.above(s), everywhere)
+}
+
 func (a *airspace) add(x *flying, p *places) {
 	a.all[x.number] = x
 	for _, name := range servicesOf(x.change) {
 		a.service[name] = a.service[name].with(x.number)
 	}
 	for _, s := range x.active {
-		for _, here := range spots(s) {
+		for _, here := range spotsOrAll(s) {
 			a.at[here] = a.at[here].with(x.number)
-			for _, above := range p.above(here) {
+			for _, above := range p.aboveAll(here) {
 				a.under[above] = a.under[above].with(x.number)
 			}
 		}
@@ -221,9 +237,9 @@ func (a *airspace) remove(x *flying, p *places) {
 		take(a.service, name, x.number)
 	}
 	for _, s := range x.active {
-		for _, here := range spots(s) {
+		for _, here := range spotsOrAll(s) {
 			take(a.at, here, x.number)
-			for _, above := range p.above(here) {
+			for _, above := range p.aboveAll(here) {
 				take(a.under, above, x.number)
 			}
 		}

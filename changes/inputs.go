@@ -77,6 +77,7 @@ type Inputs struct {
 	CollideWith string               `json:"collide_effect,omitempty"`
 	Crowded     []Crowded            `json:"crowded,omitempty"`
 	Demanded    Demanded             `json:"demanded,omitzero"`
+	Unknown     bool                 `json:"unknown_service,omitempty"` // the catalog does not list its service
 	RedLines    []RedLineCrossed     `json:"red_lines,omitempty"`
 	Maintenance *ops.GateMaintenance `json:"maintenance,omitempty"`
 	Policies    []policy.Held        `json:"policies,omitempty"`
@@ -156,7 +157,8 @@ func (w *work) gather(now time.Time) {
 		Exempt: s.Config.environment(c.Environment).Exempt,
 		Retry:  ops.Duration(s.Config.retry()), Valid: ops.Duration(s.Config.valid()),
 	}
-	service, _ := s.Catalog.Service(c.Service)
+	service, known := s.Catalog.Service(c.Service)
+	in.Unknown = !known && c.Service != "" && len(s.Catalog.Services) > 0
 	scope := s.Catalog.Expand(stageScope(c, in.Stage))
 	in.gatherMaintenance(s, now)
 	in.gatherStages(c, s)

@@ -120,3 +120,10 @@ func (j *judge) policies() {
 		j.addFor(p.Override, rulePolicy+p.Name, p.Effect, time.Time{}, "", message)
 	}
 }
+
+// unknown flags a service that nothing is known of: it may be misspelt.
+func (j *judge) unknown() {
+	if j.in.Unknown {
+		j.add(ruleCatalog, ops.EffectAllow, time.Time{}, "", "the catalog does not list this service, so rules by tier, chain or budget do not hold it")
+	}
+}

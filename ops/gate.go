@@ -10,7 +10,7 @@ const (
 // Reason is one rule that held for a decision or a verdict, in a sentence that a person can act on.
 type Reason struct {
 	// Rule is freeze, incident, error_budget, collision, share, stage, review, rollback, approval, red_line, maintenance,
-	// policy:NAME or break_glass; of a verdict: the indicator.
+	// catalog, policy:NAME or break_glass; of a verdict: the indicator.
 	Rule     string `json:"rule"`
 	Effect   string `json:"effect"` // deny, wait, allow
 	Message  string `json:"message"`

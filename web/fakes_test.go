@@ -405,6 +405,7 @@ func (r changeRoom) AddFreeze(_ context.Context, _ ops.Principal, f ops.Freeze) 
 	f.ID = "FRZ-1"
 	return f, nil
 }
+
 func (r changeRoom) ImportFreezes(context.Context, ops.Principal, ops.FreezeImport) (ops.FreezeImported, error) {
 	return ops.FreezeImported{Added: 1}, nil
 }

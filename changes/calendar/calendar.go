@@ -269,7 +269,9 @@ func (r *reader) length(e *ics.VEvent, from time.Time) (span, error) {
 	return s, nil
 }
 
-func wholeDay(e *ics.VEvent) bool { return len(text1(e, ics.ComponentPropertyDtStart)) == len("20060102") }
+func wholeDay(e *ics.VEvent) bool {
+	return len(text1(e, ics.ComponentPropertyDtStart)) == len("20060102")
+}
 
 // parseDuration reads P1W, P2D, PT90M, P1DT2H30M.
 func parseDuration(text string) (s span, ok bool) {
