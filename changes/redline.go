@@ -22,11 +22,10 @@ type RedLineCrossed struct {
 
 // crossing is a red line that is crossed, as it stands in the journal.
 type crossing struct {
-	Since  ops.Time  `json:"since"`
-	Text   string    `json:"text"`
-	seen   time.Time // when there was last something to judge it by
-	paged  time.Time
-	paused bool
+	Since ops.Time  `json:"since"`
+	Text  string    `json:"text"`
+	seen  time.Time // when there was last something to judge it by
+	paged time.Time
 }
 
 const (

@@ -22,8 +22,7 @@ import (
 // BenchmarkGateCheck asks the whole program over HTTP, with 10,000 changes and 100 freezes on record on SQLite; each
 // answer is audited on disk before it is given. It prints what a CI job would feel.
 func BenchmarkGateCheck(b *testing.B) {
-	a, client := benchServer(b, nil)
-	url := a.url
+	url, client := benchServer(b)
 	record(b, url, client)
 	for _, jobs := range []int{1, 32} {
 		b.Run(fmt.Sprintf("jobs=%d", jobs), func(b *testing.B) {
@@ -62,7 +61,7 @@ func BenchmarkGateCheck(b *testing.B) {
 // on, 100,000 changes, 1,000 freezes and 200 policies; p50 and p99 count from when each question was due. It asks b.N
 // times: give -benchtime 50000x for ten seconds.
 func BenchmarkGateAtRate(b *testing.B) {
-	a, client := benchServer(b, everyRule)
+	a, client := benchApp(b, everyRule)
 	fill(b, a)
 	b.Run("5000 a second", func(b *testing.B) { askAtRate(b, a.url, client, 5000) })
 }
@@ -160,7 +159,14 @@ func fill(b *testing.B, a *app) {
 }
 
 // benchServer starts the program in this process on a fresh folder.
-func benchServer(b *testing.B, with func(*config)) (*app, *http.Client) {
+func benchServer(b *testing.B) (string, *http.Client) {
+	b.Helper()
+	a, client := benchApp(b, nil)
+	return a.url, client
+}
+
+// benchApp starts it with a configuration that with changed.
+func benchApp(b *testing.B, with func(*config)) (*app, *http.Client) {
 	b.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
