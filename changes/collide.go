@@ -40,7 +40,7 @@ func (in *Inputs) gatherCollisions(c *ops.Change, scope ops.Scope, s *State) {
 		return
 	}
 	in.CollideWith = s.Config.Collision.Effect
-	m := meeting{a: a, c: c, number: number("CHG", c.ID), scope: scope}
+	m := meeting{a: a, c: c, number: number("CHG", c.ID), scope: s.Flight.expand(scope)}
 	for _, at := range s.Flight.lookups(c, scope) {
 		m.each(a.at[at], true)
 		if at.level != 's' {

@@ -130,6 +130,14 @@ func aScope(t *rapid.T) ops.Scope {
 	} else if rapid.Bool().Draw(t, "names a city") {
 		s.City = []string{rapid.SampledFrom([]string{"Shanghai", "Beijing"}).Draw(t, "city")}
 	}
+	switch rapid.IntRange(0, 9).Draw(t, "names more") {
+	case 0:
+		s.Service = []string{rapid.SampledFrom([]string{"pay", "cart"}).Draw(t, "service named")}
+	case 1:
+		s.Store, s.City, s.Region = nil, nil, []string{rapid.SampledFrom([]string{"east", "north"}).Draw(t, "region")}
+	case 2:
+		s.Kind = []string{rapid.SampledFrom([]string{"pos", "scale"}).Draw(t, "kind of device")}
+	}
 	if rapid.IntRange(0, 3).Draw(t, "names a tier") == 0 {
 		s.Tier = []string{rapid.SampledFrom([]string{"T0", "T1"}).Draw(t, "tier")}
 	}

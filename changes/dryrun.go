@@ -191,7 +191,7 @@ func (t *trial) stops(c *ops.Change, recorder string) (ops.PolicyStopped, bool) 
 // see takes in what the policy would have seen.
 func (t *trial) see(c *ops.Change, stage int, at time.Time, recorder string) {
 	service, _ := t.catalog.Service(c.Service)
-	scope := t.catalog.Expand(stageScope(c, stage))
+	scope := known(t.catalog, stageScope(c, stage))
 	f := &t.facts
 	*f = policy.Facts{
 		Change: c, Service: service, Environment: orDefault(c.Environment, Production), Risk: orDefault(c.Risk, "medium"), Stage: stage, Scope: scope,

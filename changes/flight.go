@@ -112,19 +112,36 @@ func (f *Flight) expire(now time.Time, stale time.Duration) {
 
 // prepare works out where a change is.
 func (f *Flight) prepare(n int, c *ops.Change) *flying {
-	x := &flying{number: n, change: c, whole: f.catalog.Expand(wholeScope(c)), started: c.StartedAt.Time}
+	x := &flying{number: n, change: c, whole: f.expand(wholeScope(c)), started: c.StartedAt.Time}
 	for _, s := range activeScopes(c) {
-		e := f.catalog.Expand(place(s))
+		e := f.expand(place(s))
 		if e.Empty() && !slices.Contains(storeKinds, c.Kind) {
 			continue
 		}
 		x.active = append(x.active, e)
-		x.stores = append(x.stores, f.places.storesIn(s)...)
+		if in := f.places.storesIn(s); x.stores == nil {
+			x.stores = in // a change to a whole city or chain shares the list with all others
+		} else {
+			x.stores = slices.Concat(x.stores, in)
+			slices.Sort(x.stores)
+			x.stores = slices.Compact(x.stores)
+		}
 	}
-	slices.Sort(x.stores)
-	x.stores = slices.Compact(x.stores)
 	x.until = bakesUntil(c)
 	return x
+}
+
+// expand fills in what the catalog knows, a city's region included.
+func (f *Flight) expand(s ops.Scope) ops.Scope {
+	s = f.catalog.Expand(s)
+	if len(s.Region) == 0 && len(s.City) > 0 {
+		for _, city := range s.City {
+			if r, known := f.places.regionOf[city]; known && !slices.Contains(s.Region, r) {
+				s.Region = append(s.Region, r)
+			}
+		}
+	}
+	return s
 }
 
 // wholeScope is where a change may go: its own places, else those of its stages when each of them names some.
@@ -291,6 +308,9 @@ func placesOf(c *ops.Catalog) *places {
 			p.stores[at] = append(p.stores[at], s.ID)
 		}
 	}
+	for _, list := range p.stores {
+		slices.Sort(list)
+	}
 	return p
 }
 
@@ -309,11 +329,12 @@ func (p *places) above(s spot) []spot {
 	return nil
 }
 
-// storesIn lists the known stores that a scope covers; all when it names no place.
+// storesIn lists the known stores that a scope covers, each once and in order; all when it names no place. The list must
+// not be written to.
 func (p *places) storesIn(s ops.Scope) []string {
-	here := spots(s)
-	if len(here) == 0 {
-		return p.stores[everywhere]
+	here := spotsOrAll(s)
+	if len(here) == 1 && here[0].level != 's' {
+		return p.stores[here[0]]
 	}
 	var out []string
 	for _, at := range here {
@@ -323,7 +344,8 @@ func (p *places) storesIn(s ops.Scope) []string {
 			out = append(out, at.name)
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // citiesIn lists the cities that a scope covers whole; all when it names no place.

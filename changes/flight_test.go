@@ -240,8 +240,13 @@ func meets(c *ops.Catalog, x, ask ops.Change) bool {
 		return c.Kind == ops.KindPrice || len(c.Scope.Store)+len(c.Scope.City)+len(c.Scope.Region) > 0
 	}
 	place := func(s ops.Scope) ops.Scope { return ops.Scope{Store: s.Store, City: s.City, Region: s.Region} }
-	near := c.Overlap(place(x.Scope), place(ask.Scope))
+	near := false
+	for _, st := range c.Stores { // two places meet where there is a store in both
+		here := ops.Scope{Store: []string{st.ID}, City: []string{st.City}, Region: []string{st.Region}}
+		near = near || (place(x.Scope).Overlaps(here) && place(ask.Scope).Overlaps(here))
+	}
 	inStore := goesIn(x) && goesIn(ask) && near
-	inChain := x.Service != "" && ask.Service != "" && near // pay and cart call one another, and there are no others
+	ofService := func(c ops.Change) bool { return c.Service != "" || len(c.Scope.Service) > 0 }
+	inChain := ofService(x) && ofService(ask) && near // pay and cart call one another, and there are no others
 	return inStore || inChain
 }

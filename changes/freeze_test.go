@@ -212,3 +212,28 @@ func TestStagingIsHeldOnlyWhereItIsNotExempt(t *testing.T) {
 		}
 	}
 }
+
+func TestNobodyGetsPastAFreezeByNamingSomethingElseAsWell(t *testing.T) {
+	now := ops.Freeze{Name: "f", From: ops.At(monday), To: ops.At(monday.Add(time.Hour))}
+	tests := map[string]struct {
+		freeze ops.Scope
+		change ops.Change
+	}{
+		"another service":          {ops.Scope{Service: []string{"pay"}}, ops.Change{Service: "pay", Scope: ops.Scope{Service: []string{"cart"}}}},
+		"a tier that it is not of": {ops.Scope{Tier: []string{"T0"}}, ops.Change{Service: "pay", Scope: ops.Scope{Tier: []string{"T1"}}}},
+		"a city that it is not in": {ops.Scope{City: []string{"Shanghai"}}, ops.Change{Title: "x", Scope: ops.Scope{Store: []string{"SH-1"}, City: []string{"Beijing"}}}},
+		"a region it is not in":    {ops.Scope{Region: []string{"east"}}, ops.Change{Title: "x", Scope: ops.Scope{Store: []string{"SH-1"}, Region: []string{"north"}}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := open(t, changes.Config{})
+			now.Scope, tt.change.Kind = tt.freeze, ops.KindConfig
+			if _, err := r.AddFreeze(context.Background(), commander, now); err != nil {
+				t.Fatal(err)
+			}
+			if d := r.check(ci, ops.GateRequest{Change: &tt.change}); d.Decision != ops.EffectDeny {
+				t.Errorf("%s: %+v", d.Decision, d.Reasons)
+			}
+		})
+	}
+}

@@ -157,9 +157,9 @@ func (w *work) gather(now time.Time) {
 		Exempt: s.Config.environment(c.Environment).Exempt,
 		Retry:  ops.Duration(s.Config.retry()), Valid: ops.Duration(s.Config.valid()),
 	}
-	service, known := s.Catalog.Service(c.Service)
-	in.Unknown = !known && c.Service != "" && len(s.Catalog.Services) > 0
-	scope := s.Catalog.Expand(stageScope(c, in.Stage))
+	service, listed := s.Catalog.Service(c.Service)
+	in.Unknown = !listed && c.Service != "" && len(s.Catalog.Services) > 0
+	scope := known(s.Catalog, stageScope(c, in.Stage))
 	in.gatherMaintenance(s, now)
 	in.gatherStages(c, s)
 	stores, share := 0, 0.0
@@ -235,10 +235,26 @@ func stageScope(c *ops.Change, stage int) ops.Scope {
 			}
 		}
 	}
-	if c.Service != "" && len(s.Service) == 0 {
-		s.Service = []string{c.Service}
+	if c.Service != "" && !slices.Contains(s.Service, c.Service) {
+		s.Service = append([]string{c.Service}, s.Service...)
 	}
 	return s
+}
+
+// known is a scope with what the catalog knows of it. Where the sender names a tier, a business, a city or a region
+// beside services or stores, what the catalog says of those counts as well: nobody gets past a freeze by a wrong tier.
+func known(catalog *ops.Catalog, s ops.Scope) ops.Scope {
+	out := catalog.Expand(s)
+	if len(s.Tier)+len(s.Business)+len(s.City)+len(s.Region) == 0 {
+		return out
+	}
+	of := catalog.Expand(ops.Scope{Service: s.Service, Store: s.Store})
+	for _, k := range []string{"tier", "business", "city", "region"} {
+		if named, more := out.Key(k), *of.Key(k); len(*named) > 0 && len(more) > 0 {
+			*named = merge(*named, more)
+		}
+	}
+	return out
 }
 
 func (in *Inputs) gatherStages(c *ops.Change, s *State) {
