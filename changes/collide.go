@@ -145,19 +145,41 @@ func (f *Flight) lookups(c *ops.Change, s ops.Scope) []spot {
 	return []spot{everywhere}
 }
 
-// chain lists the services and those within depth calls of them, up or down.
+// chain lists the services and those within depth calls of them, up or down. That of one service is worked out once.
 func (f *Flight) chain(services []string, depth int) []string {
-	if len(services) == 0 {
-		return nil
+	if len(services) != 1 {
+		return f.walk(services, depth)
 	}
-	out := slices.Clone(services)
+	key := hop{services[0], depth}
+	if known, ok := f.chains.Load(key); ok {
+		return known.([]string)
+	}
+	out := f.walk(services, depth)
+	if _, listed := f.catalog.Service(services[0]); listed { // of others there is no end
+		f.chains.Store(key, out)
+	}
+	return out
+}
+
+// hop is by what a chain is remembered.
+type hop struct {
+	service string
+	depth   int
+}
+
+func (f *Flight) walk(services []string, depth int) []string {
+	out, seen := slices.Clone(services), map[string]bool{}
+	for _, name := range services {
+		seen[name] = true
+	}
 	for edge := out; depth > 0 && len(edge) > 0; depth-- {
 		from := len(out)
 		for _, name := range edge {
 			s, _ := f.catalog.Service(name)
 			for _, list := range [][]string{s.Calls, f.catalog.Callers(name)} {
 				for _, near := range list {
-					if !slices.Contains(out, near) {
+					if !seen[near] {
+						seen[near] = true
 						out = append(out, near)
 					}
 				}

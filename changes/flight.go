@@ -3,6 +3,7 @@ package changes
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"goc/ops"
@@ -14,6 +15,7 @@ type Flight struct {
 	catalog *ops.Catalog
 	places  *places
 	env     map[string]*airspace
+	chains  sync.Map // of services, by hop
 }
 
 // airspace is the flight of one environment.

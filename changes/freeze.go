@@ -148,7 +148,7 @@ func (s *Service) AddFreeze(ctx context.Context, who ops.Principal, f ops.Freeze
 	if err := s.allowed(who, ops.Commander); err != nil {
 		return ops.Freeze{}, err
 	}
-	f.Name = strings.TrimSpace(f.Name)
+	f.Name, f.UID = strings.TrimSpace(f.Name), ""
 	if f.Name == "" {
 		f.Name = orDefault(strings.TrimSpace(f.Reason), "freeze")
 	}

@@ -108,7 +108,10 @@ func (s *Service) Evidence(ctx context.Context, who ops.Principal, change string
 	}
 	now := ops.At(s.now())
 	s.mu.Lock()
-	old, err := s.openChange(change)
+	old, err := s.find(change)
+	if err == nil && !old.Status.Open() {
+		err = ops.Errorf(ops.Conflict, "%s is %s", change, old.Status).WithHint("evidence is asked for before it goes out")
+	}
 	if err != nil {
 		s.mu.Unlock()
 		return ops.Change{}, err
