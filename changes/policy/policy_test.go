@@ -200,3 +200,24 @@ func BenchmarkEvaluate(b *testing.B) {
 		}
 	}
 }
+
+func FuzzOne(f *testing.F) {
+	for _, expr := range []string{`change.risk == "high"`, `incidents.exists(i, i.severity in ["P1"])`, `scope.store.map(s, s + s).size() > 3`, `has(change.reviews.code)`, `now - duration("1h") < timestamp(0)`} {
+		f.Add(expr)
+	}
+	f.Fuzz(func(t *testing.T, expr string) {
+		s, err := policy.One(ops.GatePolicy{Name: "p", Expr: expr}, "body")
+		if err != nil {
+			var e *ops.Error
+			if !errors.As(err, &e) || e.Kind != ops.Invalid {
+				t.Errorf("%q: %v", expr, err)
+			}
+			return
+		}
+		for _, h := range s.Evaluate(facts()) {
+			if h.Error == "" && h.Effect != ops.EffectDeny {
+				t.Errorf("%q: %+v", expr, h)
+			}
+		}
+	})
+}

@@ -58,3 +58,20 @@ func TestABadRuleOfTheGateIsNamedWithItsPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestShortAndLongFormsOfTheGatesRulesLoad(t *testing.T) {
+	for _, gate := range []string{
+		`approvals: {high: 2, low: {need: 1, from: [admin]}}`,
+		`max_share: 0.2`,
+		`max_share: {city: 0.2}`,
+		`maintenance: {mode: deny, until: 2026-11-20T08:00:00Z, reason: the database moves}`,
+		`maintenance: {mode: allow, until: "2026-11-20T08:00:00.000Z", reason: the gate is wrong}`,
+		`collision: {effect: deny, depth: 0, stale: 2d}`,
+		`error_budget: {objective: 0.99, period: 7d, windows: [{short: 5m, long: 1h, burn: 14.4, effect: deny}]}`,
+		`red_lines: [{name: slow, service: pay-gateway, indicator: latency_seconds, above: 2, override: nobody}]`,
+	} {
+		if code, said := checkGate(t, "gate:\n  "+gate+"\n"); code != exitOK {
+			t.Errorf("%s\n%s", gate, said)
+		}
+	}
+}
