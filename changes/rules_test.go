@@ -349,3 +349,38 @@ func TestAServiceThatTheCatalogDoesNotListIsFlagged(t *testing.T) {
 // inFlight draws a change in any state.
 // The index finds every change that meets a request, as comparing all of them would.
 // meets says by the words of docs/gate.md whether two changes collide.
+
+func TestManyJobsAtOnceGetTheirOwnAnswers(t *testing.T) {
+	r := open(t, changes.Config{Policies: []ops.GatePolicy{{Name: "mine", Expr: `change.version.endsWith("1")`, Effect: "wait"}}})
+	const jobs = 16
+	var ids []string
+	for i := range jobs {
+		c := release("pay")
+		c.Version = fmt.Sprint(i)
+		ids = append(ids, r.record(ci, c).ID)
+	}
+	wrong := make(chan string, jobs)
+	for i := range jobs {
+		go func() {
+			for range 200 {
+				d, err := r.Check(context.Background(), ci, ops.GateRequest{ChangeID: ids[i]})
+				if err != nil {
+					wrong <- err.Error()
+					return
+				}
+				claims, err := changes.VerifyToken(r.PublicKey(), d.Token, r.at)
+				want := map[bool]string{true: "wait", false: "allow"}[strings.HasSuffix(fmt.Sprint(i), "1")]
+				if err != nil || d.Decision != want || d.ChangeID != ids[i] || claims.Change != ids[i] || claims.Version != fmt.Sprint(i) || claims.Decision != want {
+					wrong <- fmt.Sprintf("%s got %+v, %+v, %v", ids[i], d, claims, err)
+					return
+				}
+			}
+			wrong <- ""
+		}()
+	}
+	for range jobs {
+		if w := <-wrong; w != "" {
+			t.Error(w)
+		}
+	}
+}
