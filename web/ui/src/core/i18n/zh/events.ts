@@ -104,6 +104,11 @@ function gateRule(rule: string): string {
     review: '评审',
     approval: '审批',
     break_glass: '紧急放行',
+    share: '变更占比上限',
+    rollback: '回滚',
+    red_line: '红线',
+    maintenance: '门禁维护',
+    catalog: '目录',
   };
   return names[rule] ?? rule.replace(/^policy:/, '策略 ');
 }
@@ -246,10 +251,14 @@ const templates: Record<string, Template> = {
   'change.finished': change(() => '完成'),
   'change.rolled_back': change(() => '已回滚'),
   'change.aborted': change(() => '中止'),
+  'change.reviewed': change(() => '补充了评审材料'),
   'change.verdict': change((d) => `${stage(d)}观察结论：${word('verdict', d.verdict)}`),
   'gate.decided': gateDecided,
   'gate.approved': (d, l) => `${s(record(d.approval).person) || who(l)}批准了 ${l.subject ?? ''}`,
   'gate.overridden': (d, l) => `${s(record(d.override).person) || who(l)}对 ${l.subject ?? ''} 紧急放行`,
+  'gate.red_line': (d, l) => `红线 ${s(d.red_line) || l.subject || ''}${d.crossed === true ? '被突破' : '已恢复'}`,
+  'gate.maintenance': (d, l) =>
+    s(record(d.maintenance).mode) ? `${who(l)}将门禁置于维护状态` : `${who(l)}结束了门禁维护`,
   'freeze.added': (d, l) => `新增封网 ${freezeOf(d, l)}`,
   'freeze.lifted': (d, l) => `解除封网 ${freezeOf(d, l)}`,
   'freeze.started': (d, l) => `封网开始 ${freezeOf(d, l)}`,
