@@ -42,7 +42,8 @@ type frame struct {
 	kinds      []kindFrame
 	sampled    []bool                          // by number of a service: there are samples of it
 	stores     bool                            // there are samples of the symptom's services, which may be by store
-	moves      []move                          // by number of a service, as they are asked for
+	anySampled bool                            // there are samples at all
+	moves      []*move                         // by number of a service, as they are asked for
 	movesUntil int64                           // when what they go by ends
 	shifts     map[string]shift                // the same, by name
 	replaced   map[string]map[string]time.Time // units of services
@@ -113,6 +114,7 @@ func (f *frame) lookAround(x *Index) {
 	if f.w.Samples == nil || len(f.services) == 0 {
 		return
 	}
+	f.anySampled = f.w.Samples.Len() > 0
 	for i, name := range x.names[byService].list {
 		f.sampled[i] = len(f.w.Samples.OfService(name))+len(f.w.Samples.OfCaller(name)) > 0
 	}

@@ -69,7 +69,7 @@ func (b *batch) measure(k Case, s *symptom, c *candidate) {
 // shiftTerms takes the terms that go by how services moved at the onset, wherever the change went.
 func (b *batch) shiftTerms(k Case, c *candidate) {
 	facts := b.x.facts[c.slot]
-	if c.distance < 0 {
+	if c.distance < 0 || !b.anySampled {
 		return
 	}
 	mv := b.moveOf(facts.service-1, c.Service, k)
@@ -122,20 +122,20 @@ func (m *measured) part() float64 {
 
 // move is how a service and those that it calls moved at the onset.
 type move struct {
-	done, known bool
-	own, below  shift // below is that of the callee that got worse most surely
+	known      bool
+	own, below shift // below is that of the callee that got worse most surely
 }
 
 // moveOf is the move of a service, worked out once for all changes of it and all cases that end at the same time.
 func (b *batch) moveOf(number uint32, service string, k Case) *move {
 	if until := nanos(k.Until); b.moves == nil || b.movesUntil != until {
-		b.moves, b.movesUntil, b.shifts = make([]move, len(b.distance)), until, map[string]shift{}
+		b.moves, b.movesUntil, b.shifts = make([]*move, len(b.distance)), until, map[string]shift{}
 	}
-	mv := &b.moves[number]
-	if mv.done {
+	if mv := b.moves[number]; mv != nil {
 		return mv
 	}
-	mv.done = true
+	mv := &move{}
+	b.moves[number] = mv
 	mv.own, mv.known = b.shiftOf(service, k)
 	if b.w.Graph == nil {
 		return mv
