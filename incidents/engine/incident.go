@@ -32,6 +32,7 @@ type incident struct {
 	unsettled *unsettled          // what is still to be done for it in this step
 	toldP     float64             // probability of the first suspect when it was last told
 	judgedAt  time.Time           // when its severity was last judged
+	unjudged  bool                // alerts came or went since it was last looked at which explain which
 	ordersAt  time.Time           // when its orders were last measured
 	lookedAt  time.Time           // when it was last looked for signs
 	shownAt   time.Time           // when their values were last shown
@@ -102,19 +103,42 @@ func (inc *incident) sorted() []*alert {
 	for _, a := range inc.members {
 		out = append(out, a)
 	}
-	slices.SortFunc(out, func(a, b *alert) int {
-		return cmp.Or(cmp.Compare(a.Status, b.Status), a.StartsAt.Compare(b.StartsAt.Time), cmp.Compare(a.Fingerprint, b.Fingerprint))
-	})
+	slices.SortFunc(out, byUrgency)
 	return out
+}
+
+// byUrgency orders alerts: those that fire first, then by start and fingerprint.
+func byUrgency(a, b *alert) int {
+	return cmp.Or(cmp.Compare(a.Status, b.Status), a.StartsAt.Compare(b.StartsAt.Time), cmp.Compare(a.Fingerprint, b.Fingerprint))
+}
+
+// first lists the n first of sorted. Of many it sorts as few as are shown, by cutting what was kept when it is twice as many.
+func (inc *incident) first(n int) []*alert {
+	if len(inc.members) <= 2*n {
+		all := inc.sorted()
+		return all[:min(len(all), n)]
+	}
+	out, worst := make([]*alert, 0, 2*n), (*alert)(nil) // worst is the last of those kept when it was last cut
+	for _, a := range inc.members {
+		if worst != nil && byUrgency(a, worst) > 0 {
+			continue
+		}
+		if out = append(out, a); len(out) == 2*n {
+			slices.SortFunc(out, byUrgency)
+			out, worst = out[:n], out[n-1]
+		}
+	}
+	slices.SortFunc(out, byUrgency)
+	return out[:min(len(out), n)]
 }
 
 // snapshot is inc as people see it: a copy that shares nothing that changes.
 func (inc *incident) snapshot(listed int) ops.Incident {
 	s := inc.Incident
 	if inc.listed == nil {
-		all := inc.sorted()
-		inc.listed = make([]ops.IncidentAlert, 0, min(len(all), listed))
-		for _, a := range all[:min(len(all), listed)] {
+		first := inc.first(listed)
+		inc.listed = make([]ops.IncidentAlert, 0, len(first))
+		for _, a := range first {
 			inc.listed = append(inc.listed, a.IncidentAlert)
 		}
 	}

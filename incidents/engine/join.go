@@ -271,13 +271,26 @@ func (e *Engine) conclude(now time.Time) {
 			e.tellAlerts(inc, now)
 			inc.unsettled = nil
 			e.takeOverBy(inc, u, now)
-			if inc.State.Active() {
-				e.judgeSeverity(inc, now, false)
-			}
-			if u.explain {
-				e.inhibit(inc)
-			}
+			inc.unjudged = inc.unjudged || u.explain
+			if inc.firing <= crowd || now.Sub(inc.judgedAt) >= time.Second {
+				e.weigh(inc, now)
+			} // else the sweep does within a second
 		}
+	}
+}
+
+// crowd is how many alerts may fire in an incident that is judged with each of them; one with more is judged at most
+// once a second, for that looks at all of them.
+const crowd = 500
+
+// weigh measures how bad inc is and which of its alerts explain others.
+func (e *Engine) weigh(inc *incident, now time.Time) {
+	if inc.State.Active() {
+		e.judgeSeverity(inc, now, false)
+	}
+	if inc.unjudged {
+		inc.unjudged = false
+		e.inhibit(inc)
 	}
 }
 

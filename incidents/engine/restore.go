@@ -134,6 +134,7 @@ func (e *Engine) restoreAlert(in SavedAlert, grace time.Time) {
 	e.out.Alerts = append(e.out.Alerts, a.IncidentAlert)
 	if inc := a.incident; inc != nil {
 		inc.firing++
+		inc.unjudged = inc.firing > crowd
 		if !inc.State.Active() && !slices.Contains(e.closed, inc) {
 			e.closed = append(e.closed, inc)
 		}

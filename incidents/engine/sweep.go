@@ -44,6 +44,9 @@ func (e *Engine) endLeases(now time.Time) {
 }
 
 func (e *Engine) sweepIncident(inc *incident, now time.Time) {
+	if inc.unjudged && now.Sub(inc.judgedAt) >= time.Second {
+		e.weigh(inc, now)
+	}
 	if inc.RecoveredAt.IsZero() && now.Sub(inc.judgedAt) >= judgeEvery {
 		e.judgeSeverity(inc, now, false)
 	}
