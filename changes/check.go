@@ -39,7 +39,7 @@ func (s *Service) Check(ctx context.Context, who ops.Principal, r ops.GateReques
 	d.DecisionID = decisionID(d.At.Time)
 	receipt := s.journal.Append(s.audit(&w.request.Change, in, &d)) // under the lock: a freeze added after it is recorded after it
 	s.mu.RUnlock()
-	d.Token = sign(s.key, in, &d) // while the disk is at work
+	d.Token = sign(s.key, &w.request.Change, in, &d) // while the disk is at work
 	if _, err := receipt.Wait(ctx); err != nil {
 		return ops.Decision{}, err
 	}

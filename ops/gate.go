@@ -74,6 +74,35 @@ type ReviewEvidence struct {
 	Reviews map[string]string `json:"reviews"`
 }
 
+// GateKey is the public key that checks the gate's tokens, as a JSON Web Key (RFC 8037).
+type GateKey struct {
+	Type      string `json:"kty"` // OKP
+	Curve     string `json:"crv"` // Ed25519
+	X         string `json:"x"`   // the key, base64url without padding
+	Algorithm string `json:"alg"` // EdDSA
+	Use       string `json:"use"` // sig
+}
+
+// GateAbsence is one question that the gate did not answer, as who asked tells it afterwards.
+type GateAbsence struct {
+	At          Time       `json:"at"`       // when it was asked
+	Decision    string     `json:"decision"` // what the caller made of it: allow, deny, wait
+	Why         string     `json:"why"`      // by which setting
+	Cause       string     `json:"cause,omitempty"`
+	DecisionID  string     `json:"decision_id,omitempty"` // the last known decision, where that was used
+	ChangeID    string     `json:"change_id,omitempty"`
+	Stage       int        `json:"stage,omitempty"`
+	Rollback    bool       `json:"rollback,omitempty"`
+	Kind        ChangeKind `json:"kind,omitempty"`
+	Title       string     `json:"title,omitempty"`
+	Service     string     `json:"service,omitempty"`
+	Version     string     `json:"version,omitempty"`
+	Environment string     `json:"environment,omitempty"`
+	Job         string     `json:"job,omitempty"` // where it was asked: a CI job's URL, or a host
+	By          string     `json:"by,omitempty"`  // who told; the server's word
+	ToldAt      Time       `json:"told_at"`       // when; the server's word
+}
+
 // PolicyTrial asks what a policy would have done. Since is 30 days ago when absent.
 type PolicyTrial struct {
 	Policy GatePolicy `json:"policy"`

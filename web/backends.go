@@ -79,6 +79,8 @@ type (
 		Maintenance(ctx context.Context) (ops.GateMaintenance, error)
 		Maintain(ctx context.Context, who ops.Principal, m ops.GateMaintenance) (ops.GateMaintenance, error)
 		DryRunPolicy(ctx context.Context, t ops.PolicyTrial) (ops.PolicyDryRun, error)
+		Key(ctx context.Context) (ops.GateKey, error)
+		Absent(ctx context.Context, who ops.Principal, a ops.GateAbsence) (ops.GateAbsence, error)
 	}
 
 	// Fleet is the table of devices.

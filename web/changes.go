@@ -164,6 +164,19 @@ func (s *Server) maintainGate(ctx context.Context, in *struct{ Body ops.GateMain
 	return s.o.Changes.Maintain(ctx, who(ctx), in.Body)
 }
 
+func (s *Server) gateKey(w http.ResponseWriter, r *http.Request) {
+	k, err := s.o.Changes.Key(r.Context())
+	if err != nil {
+		s.fail(r, err).write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, k)
+}
+
+func (s *Server) missGate(ctx context.Context, in *struct{ Body ops.GateAbsence }) (ops.GateAbsence, error) {
+	return s.o.Changes.Absent(ctx, who(ctx), in.Body)
+}
+
 func (s *Server) dryRunPolicy(ctx context.Context, in *struct{ Body ops.PolicyTrial }) (ops.PolicyDryRun, error) {
 	return s.o.Changes.DryRunPolicy(ctx, in.Body)
 }

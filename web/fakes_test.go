@@ -418,6 +418,14 @@ func (r changeRoom) Maintenance(context.Context) (ops.GateMaintenance, error) {
 	return ops.GateMaintenance{}, nil
 }
 
+func (r changeRoom) Key(context.Context) (ops.GateKey, error) {
+	return ops.GateKey{Type: "OKP", Curve: "Ed25519", X: "x"}, nil
+}
+
+func (r changeRoom) Absent(_ context.Context, _ ops.Principal, a ops.GateAbsence) (ops.GateAbsence, error) {
+	return a, nil
+}
+
 func (r changeRoom) Maintain(_ context.Context, _ ops.Principal, m ops.GateMaintenance) (ops.GateMaintenance, error) {
 	return m, nil
 }

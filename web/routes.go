@@ -58,6 +58,8 @@ func (s *Server) routes() {
 	post(s, "/gate/overrides", commands, "Break the glass", s.overrideGate, created)
 	get(s, "/gate/maintenance", seesGate, "Whether the gate is under maintenance", s.gateMaintenance)
 	post(s, "/gate/maintenance", admins, "Put the gate under maintenance, or end it", s.maintainGate)
+	s.plain("GET", prefix+"/gate/key", access{public: true}, "The public key that checks the gate's tokens, a JSON Web Key", http.HandlerFunc(s.gateKey), schemaOf[ops.GateKey](s, "200", "OK"))
+	post(s, "/gate/unavailable", releases, "Tell that the gate did not answer, and what was done instead", s.missGate, created)
 	post(s, "/gate/policies/dry-run", commands, "What a policy would have done to the changes that went out", s.dryRunPolicy)
 	get(s, "/freezes", seesGate, "Freeze windows that are not lifted", s.listFreezes)
 	post(s, "/freezes", commands, "Add a freeze window", s.addFreeze, created)
