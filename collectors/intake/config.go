@@ -19,6 +19,8 @@ type Config struct {
 	GitHub    Secret `yaml:"github"`    // the webhook's secret: X-Hub-Signature-256
 	GitLab    Secret `yaml:"gitlab"`    // the webhook's secret token: X-Gitlab-Token
 	PagerDuty Secret `yaml:"pagerduty"` // the routing key that clients send
+	// Kubernetes is what clusters that ask the gate are told by.
+	Kubernetes KubernetesConfig `yaml:"kubernetes"`
 	// Workflows are the names of GitHub workflows whose runs are releases; default: those with "deploy" or "release"
 	// in their name or file.
 	Workflows []string `yaml:"workflows"`
@@ -64,10 +66,16 @@ func (c Config) Validate() error {
 	if len(c.Workflows) > 100 {
 		return ops.Errorf(ops.Invalid, "may list at most 100 names").At("hooks.workflows")
 	}
+	if len(c.Kubernetes.Exempt) > 1000 {
+		return ops.Errorf(ops.Invalid, "may list at most 1000 namespaces").At("hooks.kubernetes.exempt")
+	}
 	return nil
 }
 
 func (c Config) filled() Config {
+	if c.Kubernetes.Environment == "" {
+		c.Kubernetes.Environment = "production"
+	}
 	if c.ResolveTimeout == 0 {
 		c.ResolveTimeout = ops.Duration(5 * time.Minute)
 	}

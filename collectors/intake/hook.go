@@ -25,7 +25,7 @@ func (s *Service) hook(format string, signed bool, fn func(*http.Request, ops.Pr
 			if !signed {
 				who = s.who(r)
 			} else if err := s.verify(label, r.Header, body); err != nil {
-				return nil, err
+				return nil, s.forged(label, err)
 			}
 			id := delivery(r.Header)
 			if id != "" && s.seen.has(label+" "+id) {
@@ -57,7 +57,7 @@ func delivery(h http.Header) string {
 }
 
 // verify checks what a sender proves itself with.
-func (s *Service) verify(format string, h http.Header, body []byte) error {
+func (s *Service) verify(format string, h http.Header, body []byte) *ops.Error {
 	ok := false
 	switch format {
 	case "github":

@@ -37,6 +37,9 @@ type Options struct {
 	Alerts     Alerts
 	Changes    Changes
 	Who        func(*http.Request) ops.Principal // who sends a request that came with a token
+	Gate       Gate                              // nil: nothing that asks the gate is mounted; else Catalog and Journal are required
+	Catalog    func() *ops.Catalog
+	Journal    Journal
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 	Now        func() time.Time                                        // nil: time.Now
@@ -66,6 +69,12 @@ type Service struct {
 	github, gitlab, pagerduty string // secrets, "" for none
 	seen                      *recent
 
+	gate       Gate
+	catalog    func() *ops.Catalog
+	journal    Journal
+	kubernetes string // the key in the path, "" for none
+	forgeries  forgeries
+
 	taken, refused *prometheus.CounterVec // by format
 }
 
@@ -77,7 +86,10 @@ func New(o Options) (*Service, error) {
 	if o.Alerts == nil || o.Changes == nil || o.Who == nil {
 		return nil, ops.Errorf(ops.Internal, "intake: Alerts, Changes and Who are required")
 	}
-	s := &Service{cfg: o.Config.filled(), alerts: o.Alerts, changes: o.Changes, who: o.Who, log: o.Logger, now: o.Now, problem: o.Problem, seen: newRecent(maxDeliveries)}
+	s := &Service{cfg: o.Config.filled(), alerts: o.Alerts, changes: o.Changes, who: o.Who, log: o.Logger, now: o.Now, problem: o.Problem, seen: newRecent(maxDeliveries), gate: o.Gate, catalog: o.Catalog, journal: o.Journal}
+	if s.gate != nil && (s.catalog == nil || s.journal == nil) {
+		return nil, ops.Errorf(ops.Internal, "intake: a Gate takes Catalog and Journal")
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -91,7 +103,7 @@ func New(o Options) (*Service, error) {
 	for place, secret := range map[string]struct {
 		from Secret
 		to   *string
-	}{"hooks.github": {s.cfg.GitHub, &s.github}, "hooks.gitlab": {s.cfg.GitLab, &s.gitlab}, "hooks.pagerduty": {s.cfg.PagerDuty, &s.pagerduty}} {
+	}{"hooks.github": {s.cfg.GitHub, &s.github}, "hooks.gitlab": {s.cfg.GitLab, &s.gitlab}, "hooks.pagerduty": {s.cfg.PagerDuty, &s.pagerduty}, "hooks.kubernetes": {s.cfg.Kubernetes.Secret, &s.kubernetes}} {
 		var err error
 		if *secret.to, err = secret.from.read(place); err != nil {
 			return nil, err
@@ -148,5 +160,5 @@ func (s *Service) Mounts() []Mount {
 	for _, f := range formats {
 		mounts = append(mounts, hook("/hooks/alerts/"+f.name, "", s.alertHook(f), "Alerts as "+f.product+" sends them"))
 	}
-	return mounts
+	return append(mounts, s.gateMounts()...)
 }

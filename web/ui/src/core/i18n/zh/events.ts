@@ -280,6 +280,7 @@ const templates: Record<string, Template> = {
   'token.created': (_, l) => `${who(l)}创建了令牌`,
   'token.revoked': (_, l) => `${who(l)}吊销了令牌`,
   'auth.refused': () => '一次访问被拒绝',
+  'hook.refused': () => '一次推送因签名或密钥不对、或重复而被拒绝',
 };
 
 /** The sentence of an event or an entry, null when the server's own must do. */
