@@ -140,6 +140,8 @@ func TestVerdictWhereNothingIsUntreated(t *testing.T) {
 		{"it leaves its daily rhythm", time.Minute, 4 * 24 * time.Hour, 2 * time.Hour, func(v float64) float64 { return v - 25 }, ops.Unhealthy},
 		{"more than its rhythm, which is good", time.Minute, 4 * 24 * time.Hour, 2 * time.Hour, func(v float64) float64 { return v + 25 }, ops.Healthy},
 		{"an hour of history is too little for two hours", time.Minute, time.Hour, 2 * time.Hour, nil, ops.NoData},
+		{"few samples, and its rhythm goes on", 5 * time.Minute, 4 * 24 * time.Hour, 2 * time.Hour, nil, ops.Healthy},
+		{"few samples, and it leaves its rhythm", 5 * time.Minute, 4 * 24 * time.Hour, 2 * time.Hour, func(v float64) float64 { return v - 25 }, ops.Unhealthy},
 		{"a short bake in which nothing happens", 2 * time.Second, time.Hour, time.Minute, nil, ops.Healthy},
 		{"a short bake in which it falls", 2 * time.Second, time.Hour, time.Minute, func(v float64) float64 { return v - 40 }, ops.Unhealthy},
 	}

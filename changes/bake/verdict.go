@@ -79,7 +79,7 @@ func weigh(e Evidence, among int) finding {
 // rhythm is the indicator as one series over time.
 func (e Evidence) rhythm() rhythm {
 	r := rhythm{values: e.Means, from: e.First, bake: e.Bake}
-	if e.Step == time.Minute && e.First > minutes+before {
+	if e.Step == time.Minute && e.First > minutes+mostLevel {
 		r.day = minutes
 	}
 	return r
