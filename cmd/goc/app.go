@@ -204,7 +204,7 @@ func (a *app) openChat(ctx context.Context) (err error) {
 func (a *app) openIntake(ctx context.Context) (err error) {
 	a.intake, err = intake.New(intake.Options{
 		Config: a.cfg.Hooks, Alerts: a.incidents, Changes: a.changes, Registerer: a.registry, Logger: a.log, Who: who,
-		Gate: a.changes, Catalog: a.catalog, Journal: a.store,
+		Freezes: a.changes, Gate: a.changes, Catalog: a.catalog, Journal: a.store,
 	})
 	return err
 }

@@ -69,45 +69,6 @@ func (e cloudEvent) check(place string) error {
 	return nil
 }
 
-// cdEvent is a CDEvent: the data of an event whose type begins with dev.cdevents.
-type cdEvent struct {
-	Context struct {
-		ID        text `json:"id"`
-		Source    text `json:"source"`
-		Type      text `json:"type"`
-		Timestamp text `json:"timestamp"`
-	} `json:"context"` // its version stands in version up to 0.4 and in specversion from 0.5; we need neither
-	Subject struct {
-		ID      text `json:"id"`
-		Content struct {
-			Environment reference `json:"environment"`
-			Service     reference `json:"service"`
-			ArtifactID  text      `json:"artifactId"`
-			Description text      `json:"description"`
-			TicketURI   text      `json:"ticketURI"`
-		} `json:"content"`
-	} `json:"subject"`
-	CustomData loosely `json:"customData"`
-}
-
-// reference is the id of something, as an object or, in older versions, as text.
-type reference string
-
-func (r *reference) UnmarshalJSON(b []byte) error {
-	var o struct {
-		ID   text `json:"id"`
-		Name text `json:"name"`
-	}
-	if json.Unmarshal(b, &o) == nil {
-		*r = reference(first(o.ID, o.Name))
-		return nil
-	}
-	var t text
-	err := t.UnmarshalJSON(b)
-	*r = reference(t)
-	return err
-}
-
 // cloudEventsHook takes each event of a request by itself; the answer lists those that were refused.
 func (s *Service) cloudEventsHook(r *http.Request, who ops.Principal, body []byte) (any, error) {
 	events, err := parseCloudEvents(r.Header, body)
@@ -118,12 +79,17 @@ func (s *Service) cloudEventsHook(r *http.Request, who ops.Principal, body []byt
 	var last error
 	for i, e := range events {
 		err := e.check("body[" + strconv.Itoa(i) + "]")
+		why := ""
 		if err == nil {
-			err = s.takeEvent(r.Context(), who, e)
+			why, err = s.takeEvent(r.Context(), who, e)
 		}
 		switch ops.KindOf(err) {
 		case "":
 			out.Accepted++
+			if why != "" {
+				out.Ignored++
+				s.unused.WithLabelValues("cloudevents", why).Inc()
+			}
 		case ops.Unavailable, ops.Internal:
 			return nil, err
 		default:
@@ -137,42 +103,6 @@ func (s *Service) cloudEventsHook(r *http.Request, who ops.Principal, body []byt
 	return out, nil
 }
 
-// takeEvent does what an event asks for; an event of a type that we do not know is taken and ignored.
-func (s *Service) takeEvent(ctx context.Context, who ops.Principal, e cloudEvent) error {
-	subject, predicate, ok := cdType(string(e.Type))
-	if !ok || subject != "service" && subject != "incident" {
-		return nil
-	}
-	var c cdEvent
-	if err := json.Unmarshal(e.Data, &c); err != nil {
-		return badJSON(err, "body.data")
-	}
-	at := first(c.Context.Timestamp, e.Time)
-	if subject == "incident" {
-		a, known := c.said(predicate)
-		if !known {
-			return nil
-		}
-		if when := timeOf(text(at)); a.resolved {
-			a.ends = when
-		} else {
-			a.starts = when
-		}
-		_, err := s.hear(ctx, "cloudevents", []said{a})
-		return err
-	}
-	d, known := c.deed(predicate, string(e.Source)+" "+string(e.ID))
-	if !known {
-		return nil
-	}
-	d.at = timeOf(text(at))
-	if predicate == "rolledback" {
-		return s.rollBack(ctx, who, d)
-	}
-	_, err := s.perform(ctx, who, d)
-	return err
-}
-
 // cdType takes dev.cdevents.service.deployed.0.3.0 apart; the version does not matter.
 func cdType(t string) (subject, predicate string, ok bool) {
 	rest, ok := strings.CutPrefix(t, "dev.cdevents.")
@@ -180,68 +110,38 @@ func cdType(t string) (subject, predicate string, ok bool) {
 	if !ok || len(parts) < 2 {
 		return "", "", false
 	}
-	return parts[0], parts[1], true
+	return strings.ToLower(parts[0]), strings.ToLower(parts[1]), true
 }
 
-// cdTitles say what happened to a service.
-var cdTitles = map[string]string{
-	"deployed": "Deploy ", "upgraded": "Upgrade ", "rolledback": "Roll back ", "published": "Publish ", "removed": "Remove ",
-}
-
-// deed makes a finished change of a service event.
-func (c *cdEvent) deed(predicate, id string) (deed, bool) {
-	title, ok := cdTitles[predicate]
+// takeEvent does what an event asks for; why says why nothing came of one that was taken.
+func (s *Service) takeEvent(ctx context.Context, who ops.Principal, e cloudEvent) (why string, err error) {
+	subject, predicate, ok := cdType(string(e.Type))
 	if !ok {
-		return deed{}, false
+		return "the type is no CDEvent", nil
 	}
-	version := string(c.Subject.Content.ArtifactID)
-	if i := strings.LastIndexByte(version, '/'); i >= 0 { // of a purl, the name and its version
-		version = version[i+1:]
+	if !cdUsed[subject] {
+		return notUsed(subject), nil
 	}
-	ch := ops.Change{
-		Kind: ops.KindRelease, Source: "cloudevents", Service: string(c.Subject.ID), Version: version, Environment: string(c.Subject.Content.Environment),
-		Title: title + string(c.Subject.ID), Labels: map[string]string{"external_id": id, "cdevent": "service." + predicate},
+	var c cdEvent
+	if err := json.Unmarshal(e.Data, &c); err != nil {
+		return "", badJSON(err, "body.data")
 	}
-	for _, k := range ops.ScopeKeys {
-		if v := c.CustomData[k]; v != "" && k != "service" {
-			*ch.Scope.Key(k) = []string{v}
-		}
+	c.complete(e)
+	switch subject {
+	case "incident":
+		return s.takeIncident(ctx, &c, predicate)
+	case "changewindow":
+		return s.takeWindow(ctx, who, &c, predicate)
+	case "targetrollout":
+		return s.takeTarget(ctx, who, &c, predicate)
 	}
-	return deed{change: ch, reach: ops.ChangeFinished}, true
-}
-
-// rollBack marks the latest release of the service as rolled back; without one it is recorded as a change of its own.
-func (s *Service) rollBack(ctx context.Context, who ops.Principal, d deed) error {
-	list, err := s.changes.List(ctx, ops.ChangeQuery{Service: d.change.Service, Page: ops.Page{Limit: 100}})
-	if err != nil {
-		return err
-	}
-	for _, c := range list.Items {
-		if c.Source != d.change.Source || c.Environment != d.change.Environment || c.Labels["cdevent"] == "service.removed" || c.Labels["cdevent"] == "service.published" {
-			continue
-		}
-		if len(steps(c.Status, ops.ChangeRolledBack)) == 0 {
-			return nil // told before
-		}
-		_, err := s.changes.Event(ctx, who, c.ID, ops.ChangeEvent{Event: "rollback", At: d.at})
-		return err
+	d, known := c.deed(subject, predicate)
+	switch {
+	case !known:
+		return unknownPredicate, nil
+	case predicate == "rolledback":
+		return "", s.rollBack(ctx, who, d)
 	}
 	_, err = s.perform(ctx, who, d)
-	return err
-}
-
-// said makes an alert of an incident event. The incident's id is what it is known by.
-func (c *cdEvent) said(predicate string) (said, bool) {
-	if predicate != "detected" && predicate != "reported" && predicate != "resolved" {
-		return said{}, false
-	}
-	content := &c.Subject.Content
-	l := loose{"alertname": first(content.Description, c.Subject.ID), "cdevents_incident": string(c.Subject.ID)}
-	l.set("service", string(content.Service))
-	l.set("environment", string(content.Environment))
-	l.set("severity", first(text(c.CustomData["priority"]), text(c.CustomData["severity"])))
-	notes := loose{}
-	notes.set("summary", string(content.Description))
-	notes.set("artifact", string(content.ArtifactID))
-	return said{labels: l, annotations: notes, url: string(content.TicketURI), key: "cdevents_incident", resolved: predicate == "resolved"}, true
+	return "", err
 }

@@ -24,6 +24,9 @@ type Config struct {
 	// Workflows are the names of GitHub workflows whose runs are releases; default: those with "deploy" or "release"
 	// in their name or file.
 	Workflows []string `yaml:"workflows"`
+	// Branches are the branches whose content is what runs, as main or owner/repository@main: each push to one is a change
+	// of configuration. Absent: pushes are no changes.
+	Branches []string `yaml:"branches"`
 }
 
 // Secret is a secret by value or in a file; the file wins.
@@ -68,6 +71,9 @@ func (c Config) Validate() error {
 	}
 	if len(c.Kubernetes.Exempt) > 1000 {
 		return ops.Errorf(ops.Invalid, "may list at most 1000 namespaces").At("hooks.kubernetes.exempt")
+	}
+	if len(c.Branches) > 100 {
+		return ops.Errorf(ops.Invalid, "may list at most 100 names").At("hooks.branches")
 	}
 	return nil
 }

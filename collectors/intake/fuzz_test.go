@@ -103,8 +103,8 @@ func FuzzChanges(f *testing.F) {
 				t.Fatalf("%s made %+v", event, d)
 			}
 		}
-		check(parseGitHub(event, body, nil))
-		check(parseGitLab(body))
+		check(parseGitHub(event, body, Config{Branches: []string{"main"}}))
+		check(parseGitLab(body, Config{Branches: []string{"main"}, Workflows: []string{"p"}}))
 		check(parseArgo(body))
 	})
 }
@@ -113,7 +113,9 @@ func FuzzCloudEvents(f *testing.F) {
 	f.Add("application/cloudevents+json", []byte(`{"specversion":"1.0","id":"1","source":"s","type":"dev.cdevents.service.deployed.0.3.0","data":{"subject":{"id":"x"}}}`))
 	f.Add("application/cloudevents-batch+json", []byte(`[{}]`))
 	f.Add("application/json", []byte(`{"context":{"id":"1","source":"s","type":"dev.cdevents.incident.resolved"}}`))
-	s := &Service{alerts: newRoom(time.Now), changes: newRoom(time.Now), now: time.Now, cfg: Config{}.filled()}
+	f.Add("application/json", []byte(`{"context":{"id":"1","source":"s","type":"dev.cdevents.targetrollout.started"},"subject":{"id":"r","content":{"target":"x:SH-1","deploymentId":{"id":"d"}}}}`))
+	f.Add("application/json", []byte(`{"context":{"id":"1","source":"s","type":"dev.cdevents.changewindow.created"},"subject":{"id":"w","content":{"target":{"id":"cart","type":"service"},"notBefore":1,"notAfter":"2026-11-21T00:00:00Z"}}}`))
+	s := &Service{alerts: newRoom(time.Now), changes: newRoom(time.Now), freezes: newRoom(time.Now), now: time.Now, cfg: Config{}.filled()}
 	if err := s.register(nil); err != nil {
 		f.Fatal(err)
 	}
@@ -124,7 +126,7 @@ func FuzzCloudEvents(f *testing.F) {
 		}
 		for _, e := range events {
 			if e.check("x") == nil {
-				_ = s.takeEvent(t.Context(), ops.System, e)
+				_, _ = s.takeEvent(t.Context(), ops.System, e)
 			}
 		}
 	})

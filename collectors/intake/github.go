@@ -2,6 +2,7 @@ package intake
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"goc/ops"
@@ -59,6 +60,15 @@ type ghPayload struct {
 	Workflow struct {
 		Name text `json:"name"`
 	} `json:"workflow"`
+
+	Ref     text `json:"ref"` // of a push, with the next four
+	After   text `json:"after"`
+	Deleted bool `json:"deleted"`
+	Compare text `json:"compare"`
+	Head    struct {
+		Message   text `json:"message"`
+		Timestamp text `json:"timestamp"`
+	} `json:"head_commit"`
 }
 
 type ghUser struct {
@@ -76,9 +86,9 @@ func (l *loosely) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// githubHook takes deployments and how they go, releases, and the runs of workflows that release.
+// githubHook takes deployments and how they go, releases, the runs of workflows that release, and pushes to branches that are live.
 func (s *Service) githubHook(r *http.Request, who ops.Principal, body []byte) (any, error) {
-	d, why, err := parseGitHub(r.Header.Get("X-GitHub-Event"), body, s.cfg.Workflows)
+	d, why, err := parseGitHub(r.Header.Get("X-GitHub-Event"), body, s.cfg)
 	if err != nil || why != "" {
 		return ignored(why), err
 	}
@@ -86,7 +96,7 @@ func (s *Service) githubHook(r *http.Request, who ops.Principal, body []byte) (a
 }
 
 // parseGitHub reads one webhook; why says why it is of no interest.
-func parseGitHub(event string, body []byte, workflows []string) (d deed, why string, err error) {
+func parseGitHub(event string, body []byte, cfg Config) (d deed, why string, err error) {
 	if event == "" {
 		return d, "", ops.Errorf(ops.Invalid, "is missing").At("header.X-GitHub-Event")
 	}
@@ -102,7 +112,9 @@ func parseGitHub(event string, body []byte, workflows []string) (d deed, why str
 	case "release":
 		return p.release()
 	case "workflow_run":
-		return p.run(workflows)
+		return p.run(cfg.Workflows)
+	case "push":
+		return p.push(cfg.Branches)
 	}
 	return d, "events of this kind are not changes", nil
 }
@@ -159,7 +171,7 @@ func (p *ghPayload) release() (deed, string, error) {
 		return deed{}, "the release is not published", nil
 	}
 	c := p.change("release", string(rel.ID), string(rel.TagName))
-	c.Title = "Release " + c.Service + " " + first(rel.Name, rel.TagName)
+	c.Title, c.Environment = "Release "+c.Service+" "+first(rel.Name, rel.TagName), registry
 	c.Author = first(rel.Author.Login, p.Sender.Login)
 	if rel.HTMLURL != "" {
 		c.Links = []ops.Link{{Title: "release", URL: string(rel.HTMLURL)}}
@@ -186,12 +198,55 @@ func (p *ghPayload) run(workflows []string) (deed, string, error) {
 	switch {
 	case run.Status == "completed" && run.Conclusion == "success":
 		d.reach, d.at = ops.ChangeFinished, timeOf(run.UpdatedAt)
+	case run.Conclusion == "action_required": // it waits for a person
 	case run.Status == "completed":
 		d.reach, d.at, d.note = ops.ChangeAborted, timeOf(run.UpdatedAt), string(run.Conclusion)
 	case run.Status == "in_progress":
 		d.reach = ops.ChangeStarted
 	}
 	return d, "", nil
+}
+
+// push is a change only where what is in the branch is what runs; each push is a change of its own.
+func (p *ghPayload) push(branches []string) (deed, string, error) {
+	if p.Repository.Name == "" || p.Ref == "" {
+		return deed{}, "", ops.Errorf(ops.Invalid, "must hold a ref, and its repository").At("body.ref")
+	}
+	if why := notLive(string(p.Ref), string(p.Repository.FullName), branches); why != "" || p.Deleted {
+		return deed{}, first(text(why), branchDeleted), nil
+	}
+	branch := strings.TrimPrefix(string(p.Ref), "refs/heads/")
+	c := p.change("push", branch+" "+string(p.After), string(p.After))
+	c.Kind, c.Title = ops.KindConfig, pushTitle(branch, c.Service, string(p.Head.Message))
+	if strings.HasPrefix(string(p.Compare), "http") {
+		c.Links = []ops.Link{{Title: "commits", URL: string(p.Compare)}}
+	}
+	return deed{change: c, reach: ops.ChangeFinished, at: timeOf(p.Head.Timestamp)}, "", nil
+}
+
+// Why a push is no change.
+const (
+	tagPushed     = "a tag puts nothing out; its release or deployment does"
+	branchPushed  = "a push puts nothing out: list its branch in hooks.branches if it does"
+	branchDeleted = "the branch was deleted"
+)
+
+// notLive says why a push to a ref is no change, "" when its branch is listed: as main, or as owner/repository@main.
+func notLive(ref, repository string, branches []string) string {
+	branch, ok := strings.CutPrefix(ref, "refs/heads/")
+	switch {
+	case !ok:
+		return tagPushed
+	case slices.Contains(branches, branch) || slices.Contains(branches, repository+"@"+branch):
+		return ""
+	}
+	return branchPushed
+}
+
+// pushTitle is the first line of the last commit, and where it went.
+func pushTitle(branch, service, message string) string {
+	line, _, _ := strings.Cut(message, "\n")
+	return strings.TrimSuffix("Push to "+branch+" of "+service+": "+line, ": ")
 }
 
 // releases says whether a workflow puts something out: one that is listed, or, without a list, one whose name says so.

@@ -16,27 +16,7 @@ import (
 func (s *Service) hook(format string, signed bool, fn func(*http.Request, ops.Principal, []byte) (any, error)) http.Handler {
 	label := strings.TrimPrefix(strings.TrimPrefix(format, "hooks/"), "alerts/")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, err := func() (any, error) {
-			body, err := readBody(w, r, MaxHookBody)
-			if err != nil {
-				return nil, err
-			}
-			who := ops.Principal{Name: label, Role: ops.CI}
-			if !signed {
-				who = s.who(r)
-			} else if err := s.verify(label, r.Header, body); err != nil {
-				return nil, s.forged(label, err)
-			}
-			id := delivery(r.Header)
-			if id != "" && s.seen.has(label+" "+id) {
-				return ignored("this delivery was taken before"), nil
-			}
-			answer, err := fn(r, who, body)
-			if err == nil && id != "" {
-				s.seen.add(label + " " + id)
-			}
-			return answer, err
-		}()
+		answer, err := s.take(w, r, label, signed, fn)
 		if err != nil {
 			s.refused.WithLabelValues(label).Inc()
 			s.problem(w, r, err)
@@ -46,11 +26,63 @@ func (s *Service) hook(format string, signed bool, fn func(*http.Request, ops.Pr
 	})
 }
 
-// delivery is the sender's id of a delivery, the same when it is sent again.
-func delivery(h http.Header) string {
+// take reads a hook and has fn do what it says, once.
+func (s *Service) take(w http.ResponseWriter, r *http.Request, label string, signed bool, fn func(*http.Request, ops.Principal, []byte) (any, error)) (any, error) {
+	body, err := readBody(w, r, MaxHookBody)
+	if err != nil {
+		return nil, err
+	}
+	who := ops.Principal{Name: label, Role: ops.CI}
+	if !signed {
+		who = s.who(r)
+	} else if err := s.verify(label, r.Header, body); err != nil {
+		return nil, s.forged(label, err)
+	}
+	hash := sha256.Sum256(body)
+	id := delivery(label, r.Header, hash)
+	switch known, before := s.seen.has(id); {
+	case before && known != hash:
+		return nil, ops.Errorf(ops.Conflict, "this delivery was taken before with another body").At("header").WithHint("a replay that was altered, or a sender that uses an id twice")
+	case before:
+		s.unused.WithLabelValues(label, takenBefore).Inc()
+		return ignored(takenBefore), nil
+	}
+	answer, err := fn(r, who, body)
+	if err != nil {
+		return answer, err
+	}
+	s.seen.add(id, hash)
+	if d, ok := answer.(done); ok && d.Ignored != "" {
+		s.unused.WithLabelValues(label, d.reason()).Inc()
+	}
+	return answer, nil
+}
+
+// reason is why nothing came of a hook, in few words that never differ.
+func (d done) reason() string {
+	if d.ChangeID != "" {
+		return alreadyThere
+	}
+	return d.Ignored
+}
+
+// Reasons for which what was taken comes to nothing.
+const (
+	takenBefore  = "this delivery was taken before"
+	alreadyThere = "it had come that far already"
+)
+
+// delivery is by what a delivery is known when it is sent again; "" when its sender gives it no id. GitLab gives all
+// hooks of one event the same id, so there the body is part of it.
+func delivery(label string, h http.Header, body seen) string {
 	for _, name := range []string{"X-GitHub-Delivery", "Idempotency-Key", "X-Gitlab-Event-UUID"} {
-		if id := h.Get(name); id != "" && len(id) <= 128 {
-			return id
+		id := h.Get(name)
+		switch {
+		case id == "" || len(id) > 128:
+		case name == "X-Gitlab-Event-UUID":
+			return label + " " + id + " " + hex.EncodeToString(body[:8])
+		default:
+			return label + " " + id
 		}
 	}
 	return ""
@@ -108,14 +140,15 @@ type deed struct {
 // perform records a deed, or moves on the change that it is about. A deed that says less than what is known changes
 // nothing: deliveries come late, twice and out of order.
 func (s *Service) perform(ctx context.Context, who ops.Principal, d deed) (done, error) {
-	d.change.Labels = withoutEmpty(d.change.Labels)
+	d.change = withLabels(d.change)
 	c, err := s.changes.Record(ctx, who, d.change)
+	if err == nil {
+		err = sameKey(d.change, c)
+	}
 	if err != nil {
 		return done{}, err
 	}
-	if d.at.IsZero() || d.at.After(s.now()) {
-		d.at = ops.At(s.now())
-	}
+	d.at = s.notAhead(d.at)
 	for _, event := range steps(c.Status, d.reach) {
 		moved, err := s.changes.Event(ctx, who, c.ID, ops.ChangeEvent{Event: event, At: d.at, Note: d.note})
 		if ops.KindOf(err) == ops.Conflict {
@@ -128,6 +161,28 @@ func (s *Service) perform(ctx context.Context, who ops.Principal, d deed) (done,
 	}
 	s.taken.WithLabelValues(d.change.Source).Inc()
 	return done{ChangeID: c.ID, Status: c.Status}, nil
+}
+
+// withLabels is a change without labels that say nothing.
+func withLabels(c ops.Change) ops.Change {
+	c.Labels = withoutEmpty(c.Labels)
+	return c
+}
+
+// notAhead is a time of a sender; one that is missing, or lies in the future, is now.
+func (s *Service) notAhead(at ops.Time) ops.Time {
+	if at.IsZero() || at.After(s.now()) {
+		return ops.At(s.now())
+	}
+	return at
+}
+
+// sameKey refuses a deed that goes by the id of another: of another service, or of another version of it.
+func sameKey(told, known ops.Change) error {
+	if told.Service == known.Service && (told.Version == known.Version || told.Version == "" || known.Version == "") {
+		return nil
+	}
+	return ops.Errorf(ops.Conflict, "%s is known by the same id and is another change", known.ID).At("body").WithHint("a replay that was altered, or a sender that uses an id twice")
 }
 
 // steps are the events that take a change from one status to another; none when it is there, or past it.

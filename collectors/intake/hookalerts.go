@@ -63,6 +63,7 @@ func (a said) alert(known *ops.IncidentAlert, source string, now time.Time, hold
 type outcome struct {
 	Accepted int            `json:"accepted"`
 	Rejected []ops.Rejected `json:"rejected"`
+	Ignored  int            `json:"ignored,omitempty"` // of those accepted, that came to nothing
 }
 
 // alertHook takes one format. The good alerts of a body count; a body without any that is good is an error.

@@ -31,6 +31,8 @@ type room struct {
 	firing   map[string]ops.IncidentAlert
 	silences map[string]ops.Silence
 	changes  []ops.Change
+	freezes  []ops.Freeze
+	frozen   int
 	events   []string
 	by       []string // who recorded each change
 	refuse   string   // the name of an alert that is refused
@@ -143,6 +145,9 @@ func (m *room) Event(_ context.Context, _ ops.Principal, id string, e ops.Change
 		if c.ID != id {
 			continue
 		}
+		if e.Stage > 0 {
+			return m.stage(c, e)
+		}
 		to := map[string]ops.ChangeStatus{"start": ops.ChangeStarted, "finish": ops.ChangeFinished, "abort": ops.ChangeAborted, "rollback": ops.ChangeRolledBack}[e.Event]
 		if !slices.Contains(steps(c.Status, to), e.Event) {
 			return ops.Change{}, ops.Errorf(ops.Conflict, "%s is %s", id, c.Status)
@@ -152,6 +157,39 @@ func (m *room) Event(_ context.Context, _ ops.Principal, id string, e ops.Change
 		return *c, nil
 	}
 	return ops.Change{}, ops.Errorf(ops.NotFound, "no such change")
+}
+
+func (m *room) stage(c *ops.Change, e ops.ChangeEvent) (ops.Change, error) {
+	for len(c.Stages) < e.Stage {
+		c.Stages = append(c.Stages, ops.Stage{})
+	}
+	st := &c.Stages[e.Stage-1]
+	st.Scope.Store = e.Stores
+	if c.Status = ops.ChangeStarted; st.StartedAt.IsZero() {
+		st.StartedAt = e.At
+	}
+	if e.Event == "stage_finished" {
+		st.FinishedAt = e.At
+	}
+	m.events = append(m.events, fmt.Sprint(c.ID, " ", e.Event, " ", e.Stage, " ", e.Stores, " ", e.At))
+	return *c, nil
+}
+
+func (m *room) Freezes(context.Context) ([]ops.Freeze, error) { return slices.Clone(m.freezes), nil }
+
+func (m *room) AddFreeze(_ context.Context, who ops.Principal, f ops.Freeze) (ops.Freeze, error) {
+	if !f.To.After(f.From.Time) || !who.May(ops.Commander) {
+		return f, ops.Errorf(ops.Invalid, "a freeze must end after it begins")
+	}
+	m.frozen++
+	f.ID, f.CreatedBy = fmt.Sprint("FRZ-", m.frozen), who.Name
+	m.freezes = append(m.freezes, f)
+	return f, nil
+}
+
+func (m *room) LiftFreeze(_ context.Context, _ ops.Principal, id string) error {
+	m.freezes = slices.DeleteFunc(m.freezes, func(f ops.Freeze) bool { return f.ID == id })
+	return nil
 }
 
 var start = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
@@ -171,7 +209,7 @@ func newFixture(t *testing.T, cfg Config, now func() time.Time) *fixture {
 	}
 	f := &fixture{room: newRoom(now), t: t}
 	s, err := New(Options{
-		Config: cfg, Alerts: f.room, Changes: f.room, Now: now, Registerer: prometheus.NewPedanticRegistry(),
+		Config: cfg, Alerts: f.room, Changes: f.room, Freezes: f.room, Now: now, Registerer: prometheus.NewPedanticRegistry(),
 		Who: func(*http.Request) ops.Principal { return ops.Principal{Name: "tester", Role: ops.Sender} },
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,6 +37,7 @@ type Options struct {
 	Config     Config
 	Alerts     Alerts
 	Changes    Changes
+	Freezes    Freezes                           // takes change windows; nil: they are counted as not used
 	Who        func(*http.Request) ops.Principal // who sends a request that came with a token
 	Gate       Gate                              // nil: nothing that asks the gate is mounted; else Catalog and Journal are required
 	Catalog    func() *ops.Catalog
@@ -60,6 +62,7 @@ type Service struct {
 	cfg     Config
 	alerts  Alerts
 	changes Changes
+	freezes Freezes
 	who     func(*http.Request) ops.Principal
 	log     *slog.Logger
 	now     func() time.Time
@@ -68,6 +71,7 @@ type Service struct {
 
 	github, gitlab, pagerduty string // secrets, "" for none
 	seen                      *recent
+	staging                   sync.Mutex // held while a target becomes a stage, or a window a freeze
 
 	gate       Gate
 	catalog    func() *ops.Catalog
@@ -76,6 +80,7 @@ type Service struct {
 	forgeries  forgeries
 
 	taken, refused *prometheus.CounterVec // by format
+	unused         *prometheus.CounterVec // by format and reason
 }
 
 // New reads the secrets and registers the metrics.
@@ -86,7 +91,7 @@ func New(o Options) (*Service, error) {
 	if o.Alerts == nil || o.Changes == nil || o.Who == nil {
 		return nil, ops.Errorf(ops.Internal, "intake: Alerts, Changes and Who are required")
 	}
-	s := &Service{cfg: o.Config.filled(), alerts: o.Alerts, changes: o.Changes, who: o.Who, log: o.Logger, now: o.Now, problem: o.Problem, seen: newRecent(maxDeliveries), gate: o.Gate, catalog: o.Catalog, journal: o.Journal}
+	s := &Service{cfg: o.Config.filled(), alerts: o.Alerts, changes: o.Changes, freezes: o.Freezes, who: o.Who, log: o.Logger, now: o.Now, problem: o.Problem, seen: newRecent(maxDeliveries), gate: o.Gate, catalog: o.Catalog, journal: o.Journal}
 	if s.gate != nil && (s.catalog == nil || s.journal == nil) {
 		return nil, ops.Errorf(ops.Internal, "intake: a Gate takes Catalog and Journal")
 	}
@@ -115,12 +120,13 @@ func New(o Options) (*Service, error) {
 func (s *Service) register(reg prometheus.Registerer) error {
 	s.taken = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_total", Help: "Alerts and changes taken in foreign formats."}, []string{"format"})
 	s.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_rejected_total", Help: "Alerts, changes and whole requests refused in foreign formats."}, []string{"format"})
+	s.unused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_ignored_total", Help: "What was taken in foreign formats and came to nothing, and why."}, []string{"format", "reason"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "alertmanager_build_info", Help: "The Alertmanager whose API v2 this program speaks; karma reads it."}, []string{"version"})
 	build.WithLabelValues(alertmanagerVersion).Set(1)
 	if reg == nil {
 		return nil
 	}
-	for _, c := range []prometheus.Collector{s.taken, s.refused, build} {
+	for _, c := range []prometheus.Collector{s.taken, s.refused, s.unused, build} {
 		if err := reg.Register(c); err != nil {
 			return fmt.Errorf("registering the metrics of intake: %w", err)
 		}
@@ -150,8 +156,8 @@ func (s *Service) Mounts() []Mount {
 		am("POST /api/v2/silences", people, s.amPostSilence, "set or change a silence"),
 		am("GET /api/v2/silence/{id}", readers, s.amSilence, "one silence"),
 		am("DELETE /api/v2/silence/{id}", people, s.amDeleteSilence, "expire a silence"),
-		hook("/hooks/github", s.github, s.githubHook, "GitHub webhooks: deployments, releases, workflow runs"),
-		hook("/hooks/gitlab", s.gitlab, s.gitlabHook, "GitLab webhooks: deployments, releases, feature flags"),
+		hook("/hooks/github", s.github, s.githubHook, "GitHub webhooks: deployments, releases, workflow runs, pushes"),
+		hook("/hooks/gitlab", s.gitlab, s.gitlabHook, "GitLab webhooks: deployments, releases, feature flags, pipelines, pushes"),
 		hook("/hooks/argocd", "", s.argoHook, "Argo CD notifications: syncs"),
 		hook("/hooks/cloudevents", "", s.cloudEventsHook, "CloudEvents 1.0 (structured, binary, batch) with CDEvents"),
 		{Pattern: "POST /v2/enqueue", Roles: senders, Public: s.pagerduty != "", Handler: http.HandlerFunc(s.pdEnqueue), Summary: "PagerDuty Events API v2: alerts"},
