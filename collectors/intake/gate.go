@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ func (s *Service) gateHook(format string, fn gateFunc) http.Handler {
 			s.refused.WithLabelValues(format).Inc()
 			s.problem(w, r, err)
 			return
+		}
+		if d, ok := answer.(ops.Decision); ok && d.RetryAfterS > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(d.RetryAfterS))
 		}
 		writeJSON(w, code, answer)
 	})
@@ -74,6 +78,7 @@ func (s *Service) gateMounts() []Mount {
 	senders := []ops.Role{ops.Sender, ops.CI}
 	out := []Mount{
 		{Pattern: "POST /hooks/kubernetes/admission", Roles: senders, Handler: s.gateHook("kubernetes", s.admission), Summary: "Kubernetes AdmissionReview v1: may this object change now"},
+		{Pattern: "POST /hooks/flagger/{hook}", Roles: senders, Handler: s.gateHook("flagger", s.flagger), Summary: "Flagger's webhooks: may the canary go on"},
 		{
 			Pattern: "GET /api/v1/freezes/configmap", Roles: []ops.Role{ops.Viewer, ops.Responder, ops.Commander, ops.CI}, Handler: http.HandlerFunc(s.configMap),
 			Summary: "Freeze windows as a Kubernetes ConfigMap, for a cluster to hold to while this program is down",
