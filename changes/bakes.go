@@ -51,6 +51,10 @@ func (s *Service) followBake(e *entry, ev ops.ChangeEvent) {
 			}
 		}
 	case Rollback, Abort:
+		if ev.Stage > 0 && ev.Event == Rollback {
+			s.bakes.Cancel(e.ID, ev.Stage)
+			return
+		}
 		for i := range len(e.Stages) + 1 {
 			s.bakes.Cancel(e.ID, i)
 		}
@@ -72,7 +76,7 @@ func (s *Service) settle(o bake.Outcome) *ops.Receipt {
 	if err != nil || o.Stage > len(old.Stages) {
 		return nil
 	}
-	e := &entry{Change: old.Change, Starters: old.Starters, Recorder: old.Recorder}
+	e := old.moved(old.Change)
 	at := ops.At(o.At)
 	e.UpdatedAt = at
 	what := "the bake of " + describe(&e.Change)
@@ -95,8 +99,14 @@ func (s *Service) settle(o bake.Outcome) *ops.Receipt {
 		text += ": " + o.Reasons[0].Message
 	}
 	s.figures.verdicts.WithLabelValues(string(o.Verdict)).Inc()
-	return s.commit(e, event(e, at, "change.verdict", ops.System.Name, text,
+	receipt := s.commit(e, event(e, at, "change.verdict", ops.System.Name, text,
 		map[string]any{"stage": o.Stage, "verdict": o.Verdict, "score": o.Score, "reasons": o.Reasons}))
+	if o.Verdict == ops.Unhealthy {
+		if last := s.stopUnhealthy(e, text, o.At); last != nil {
+			return last // what is on disk last has what went before on disk too
+		}
+	}
+	return receipt
 }
 
 // tick does what is due at now: ends bakes, follows freezes, forgets old leaves.
@@ -109,6 +119,7 @@ func (s *Service) tick(ctx context.Context, now time.Time) error {
 	s.dropStale(now)
 	crossed, alerts := s.followRedLines(now)
 	receipts = append(receipts, crossed...)
+	receipts = append(receipts, s.followSuspects(s.incidents(), now)...)
 	receipts = append(receipts, s.keepCourse(now))
 	if gone := s.forget(now); len(gone) > 0 {
 		receipts = append(receipts, s.journal.Append(ops.Mutation{Delete: gone}))

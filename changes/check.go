@@ -70,7 +70,9 @@ func (s *Service) question(who ops.Principal, r ops.GateRequest) (Request, State
 		q.Rollback = q.Rollback || r.Change.Kind == "rollback"
 		q.Change = normalise(*r.Change)
 		q.Change.Author = orDefault(q.Change.Author, who.Name)
-		return q, st, nil
+		var err error
+		q.Change.Stages, err = rings(&q.Change, s.index.flight.places, placeOfBody)
+		return q, st, err
 	}
 	e, err := s.find(change)
 	if err != nil {

@@ -28,6 +28,8 @@ type Config struct {
 	Rollback    RollbackRule `yaml:"rollback"`
 	RedLines    []RedLine    `yaml:"red_lines"`
 	Maintenance Maintenance  `yaml:"maintenance"`
+	// Auto is what the gate does by itself to a change that does harm.
+	Auto Auto `yaml:"auto"`
 	// Policies are conditions of one's own, in CEL. Timezone is that of their wall clock. Absent: UTC.
 	Policies []ops.GatePolicy `yaml:"policies"`
 	Timezone string           `yaml:"timezone"`
@@ -76,6 +78,9 @@ func (c Config) Validate() error {
 		return bad("no_data", "must be deny, wait or allow")
 	}
 	if err := c.validateRules(); err != nil {
+		return err
+	}
+	if err := c.Auto.validate(); err != nil {
 		return err
 	}
 	return c.validateBounds()

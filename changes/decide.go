@@ -142,6 +142,8 @@ func (j *judge) before() {
 	}
 	link := "/changes/" + j.in.ChangeID
 	switch {
+	case b.Undone > 0:
+		j.add(ruleStage, ops.EffectDeny, time.Time{}, link, "stage %d was rolled back; record a new change", b.Undone)
 	case b.Skipped > 0 && b.Skipped < b.Number:
 		j.add(ruleStage, ops.EffectDeny, time.Time{}, link, "stage %d would skip stage %d, which has not finished", j.in.Stage, b.Skipped)
 	case b.Skipped > 0:

@@ -171,7 +171,7 @@ func activeScopes(c *ops.Change) []ops.Scope {
 	}
 	var out []ops.Scope
 	for i := range c.Stages {
-		if st := &c.Stages[i]; !st.StartedAt.IsZero() && (st.FinishedAt.IsZero() || st.Verdict == ops.Baking) {
+		if st := &c.Stages[i]; !st.StartedAt.IsZero() && st.RolledBackAt.IsZero() && (st.FinishedAt.IsZero() || st.Verdict == ops.Baking) {
 			out = append(out, stageScope(c, i+1))
 		}
 	}
@@ -186,7 +186,7 @@ func bakesUntil(c *ops.Change) time.Time {
 	}
 	for i := range c.Stages {
 		switch st := &c.Stages[i]; {
-		case st.StartedAt.IsZero():
+		case st.StartedAt.IsZero() || !st.RolledBackAt.IsZero():
 		case st.FinishedAt.IsZero():
 			return time.Time{}
 		case st.Verdict == ops.Baking:

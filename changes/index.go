@@ -13,6 +13,14 @@ type entry struct {
 	ops.Change
 	Starters map[int]string `json:"starters,omitempty"` // who started each stage, 0 for the change as a whole
 	Recorder string         `json:"recorder,omitempty"` // who put it on record
+
+	Stopped []string `json:"stopped,omitempty"` // incidents for which it was paused: once for each
+	Ordered ops.Time `json:"ordered,omitzero"`  // when its plan of rollback was ordered: once
+}
+
+// moved is the entry of the same change as it now is.
+func (e *entry) moved(c ops.Change) *entry {
+	return &entry{Change: c, Starters: e.Starters, Recorder: e.Recorder, Stopped: e.Stopped, Ordered: e.Ordered}
 }
 
 // index finds changes by number, status, service, store and the sender's own id without looking at each.

@@ -96,6 +96,7 @@ type StageBefore struct {
 	Reason  string      `json:"reason,omitempty"` // the verdict's first sentence
 	BakesTo ops.Time    `json:"bakes_to"`
 	NoData  string      `json:"no_data,omitempty"` // what no_data leads to
+	Undone  int         `json:"undone,omitempty"`  // the first one before that was rolled back
 }
 
 // FreezeClosed is a freeze in scope that is closed now.
@@ -267,6 +268,7 @@ func (in *Inputs) gatherStages(c *ops.Change, s *State) {
 	}
 	b := &StageBefore{Number: n - 1, NoData: s.Config.noData()}
 	m := moved{change: *c}
+	b.Undone = undoneBefore(c, n)
 	if b.Skipped = m.unfinishedBefore(n); b.Skipped == 0 {
 		st := &c.Stages[n-2]
 		b.Verdict, b.Score, b.BakesTo = st.Verdict, st.Score, onRecord(st.FinishedAt.Add(time.Duration(st.Bake)))

@@ -28,6 +28,10 @@ func (s *Service) Record(ctx context.Context, who ops.Principal, c ops.Change) (
 		s.mu.Unlock()
 		return ops.Change{}, ops.Errorf(ops.TooLarge, "%d changes are on record, which is the most there may be", s.config.maxChanges()).WithHint("raise gate.max_changes")
 	}
+	if e.Stages, err = rings(&e.Change, s.index.flight.places, placeOfBody); err != nil {
+		s.mu.Unlock()
+		return ops.Change{}, err
+	}
 	e.ID = id("CHG", len(s.index.all)+1)
 	if e.CreatedAt = ops.At(now); e.CreatedAt.Before(s.index.last.Time) {
 		e.CreatedAt = s.index.last // the clock went back; numbers and times of recording keep the same order
@@ -115,7 +119,7 @@ func (s *Service) move(who ops.Principal, change string, ev ops.ChangeEvent) (*e
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &entry{Change: m.change, Starters: old.Starters, Recorder: old.Recorder}
+	e := old.moved(m.change)
 	if begins(ev, old) {
 		e.Starters = maps.Clone(old.Starters)
 		if e.Starters == nil {
@@ -133,7 +137,11 @@ func (s *Service) move(who ops.Principal, change string, ev ops.ChangeEvent) (*e
 	if ev.Stage > 0 {
 		more["stage"] = ev.Stage
 	}
-	receipt := s.commit(e, event(e, ev.At, eventName[ev.Event], who.Name, text, more))
+	name := eventName[ev.Event]
+	if ev.Event == Rollback && ev.Stage > 0 {
+		name = "change.stage_rolled_back"
+	}
+	receipt := s.commit(e, event(e, ev.At, name, who.Name, text, more))
 	s.followBake(e, ev)
 	return e, receipt, nil
 }

@@ -87,24 +87,32 @@ func (s *Service) holdRollouts(f *Freeze, now time.Time) []*ops.Receipt {
 func (s *Service) hold(why string, rollback bool, now time.Time, match func(*entry) bool) []*ops.Receipt {
 	var receipts []*ops.Receipt
 	for _, n := range append(ascending{}, s.index.status[ops.ChangeStarted]...) {
-		e := s.index.get(n)
-		if !match(e) {
-			continue
+		if e := s.index.get(n); match(e) {
+			receipts = append(receipts, s.stop(e, why, rollback, now)...)
 		}
-		note, plan := why, ""
-		if rollback {
-			if plan = strings.TrimSpace(e.Rollback); !s.rehearsed(plan).Known {
-				plan, note = "", why+" and asks to roll back what is under way; it names no plan for that, so roll it back by hand"
-			} else {
-				note = why + " and has it rolled back by the plan " + plan
-			}
+	}
+	return receipts
+}
+
+// stop pauses a change where it is going out, and has its plan of rollback run where that is asked for: once. The caller
+// holds the lock.
+func (s *Service) stop(e *entry, why string, rollback bool, now time.Time) (receipts []*ops.Receipt) {
+	note, plan := why, ""
+	if rollback {
+		switch plan = strings.TrimSpace(e.Rollback); {
+		case !s.rehearsed(plan).Known:
+			plan, note = "", why+" and asks to roll back what is under way; it names no plan for that, so roll it back by hand"
+		case !e.Ordered.IsZero():
+			plan, note = "", why+"; its rollback by the plan "+plan+" was ordered at "+e.Ordered.String()
+		default:
+			note = why + " and has it rolled back by the plan " + plan
 		}
-		if _, receipt, err := s.move(ops.System, e.ID, ops.ChangeEvent{Event: Pause, At: ops.At(now), Note: note}); err == nil {
-			receipts = append(receipts, receipt)
-		}
-		if plan != "" {
-			receipts = append(receipts, s.rollBack(e, plan, why, now))
-		}
+	}
+	if _, receipt, err := s.move(ops.System, e.ID, ops.ChangeEvent{Event: Pause, At: ops.At(now), Note: note}); err == nil {
+		receipts = append(receipts, receipt)
+	}
+	if plan != "" {
+		receipts = append(receipts, s.rollBack(s.index.get(number("CHG", e.ID)), plan, why, now))
 	}
 	return receipts
 }
@@ -125,7 +133,11 @@ type RollbackOrder struct {
 func (s *Service) rollBack(e *entry, plan, why string, now time.Time) *ops.Receipt {
 	order := RollbackOrder{ChangeID: e.ID, Service: e.Service, Plan: plan, Scope: e.Touched(), Reason: why}
 	body := ops.Encode(RollbackEffect, e.ID, order).Body
+	e = e.moved(e.Change)
+	e.Ordered = ops.At(now)
+	s.index.put(e)
 	return s.journal.Append(ops.Mutation{
+		Put:     []ops.Record{ops.Encode(kindChange, e.ID, e)},
 		Events:  []ops.Event{event(e, ops.At(now), "change.rollback_ordered", ops.System.Name, describe(&e.Change)+" is to be rolled back by the plan "+plan+": "+why, map[string]any{"plan": plan})},
 		Effects: []ops.Effect{{Kind: RollbackEffect, Key: e.ID, Lane: "plan/" + plan, Body: body}},
 	})

@@ -63,6 +63,9 @@ func transition(c ops.Change, e ops.ChangeEvent, starters map[int]string, r rule
 	case Finish:
 		err = m.finish(e, r)
 	case Rollback, Abort:
+		if e.Event == Rollback && e.Stage > 0 {
+			return m, m.undoStage(e)
+		}
 		err = m.end(e)
 	}
 	return m, err
@@ -93,6 +96,10 @@ func (m *moved) startStage(e ops.ChangeEvent, starters map[int]string, r rules) 
 	}
 	if err := m.mayMoveStages(r); err != nil {
 		return err
+	}
+	if n := undoneBefore(c, e.Stage); n > 0 && !r.outside && !r.broken {
+		return ops.Errorf(ops.Conflict, "stage %d of %s was rolled back, so stage %d may not start", n, c.ID, e.Stage).
+			WithHint("record a new change, or break the glass with POST /api/v1/gate/overrides")
 	}
 	if gap := m.unfinishedBefore(e.Stage); gap > 0 {
 		if !r.outside && !r.broken {
@@ -125,6 +132,9 @@ func (m *moved) mayMoveStages(r rules) error {
 func (m *moved) finishStage(e ops.ChangeEvent, r rules) error {
 	c := &m.change
 	known := e.Stage <= len(c.Stages)
+	if known && !c.Stages[e.Stage-1].RolledBackAt.IsZero() {
+		return ops.Errorf(ops.Conflict, "stage %d of %s was rolled back", e.Stage, c.ID).WithHint("record a new change")
+	}
 	if known && !c.Stages[e.Stage-1].FinishedAt.IsZero() {
 		return ops.Errorf(ops.Conflict, "stage %d of %s has already finished", e.Stage, c.ID).WithHint("nothing is left to do for this stage")
 	}
@@ -197,6 +207,41 @@ func (m *moved) unfinishedBefore(n int) int {
 	return 0
 }
 
+// undoneBefore is the first stage before n that was rolled back, 0 when there is none.
+func undoneBefore(c *ops.Change, n int) int {
+	for i := range min(n-1, len(c.Stages)) {
+		if !c.Stages[i].RolledBackAt.IsZero() {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// undoStage takes one ring back. What is going out is held by it; the change is rolled back once every ring is that began.
+func (m *moved) undoStage(e ops.ChangeEvent) error {
+	c := &m.change
+	switch {
+	case e.Stage > len(c.Stages) || c.Stages[e.Stage-1].StartedAt.IsZero():
+		return ops.Errorf(ops.Conflict, "stage %d of %s has not started, so there is nothing to roll back", e.Stage, c.ID).WithHint("name a stage that has started, or none to roll back the whole change")
+	case !c.Stages[e.Stage-1].RolledBackAt.IsZero() || c.Status == ops.ChangeRolledBack:
+		return ops.Errorf(ops.Conflict, "stage %d of %s is rolled back already", e.Stage, c.ID).WithHint("nothing is left to do for this stage")
+	}
+	st := &c.Stages[e.Stage-1]
+	st.RolledBackAt = e.At
+	if st.Verdict == ops.Baking {
+		st.Verdict = ops.NoData
+	}
+	m.text = fmt.Sprintf("%s rolled back %s", c.ID, m.stageName(e.Stage))
+	if !slices.ContainsFunc(c.Stages, func(s ops.Stage) bool { return !s.StartedAt.IsZero() && s.RolledBackAt.IsZero() }) {
+		c.Status, c.FinishedAt, c.PausedFor = ops.ChangeRolledBack, e.At, ""
+		m.text += ", the last that was out"
+		m.endBakes()
+	} else if c.Status == ops.ChangeStarted {
+		c.Status, c.PausedFor = ops.ChangePaused, fmt.Sprintf("stage %d was rolled back", e.Stage)
+	}
+	return nil
+}
+
 func (m *moved) stageName(n int) string {
 	if name := m.change.Stages[n-1].Name; name != "" && name != fmt.Sprintf("stage %d", n) {
 		return fmt.Sprintf("stage %d (%s)", n, name)
@@ -212,7 +257,10 @@ func (m *moved) hold(e ops.ChangeEvent) error {
 	if m.change.Status != from {
 		return m.conflict("it cannot be "+word, "only a change that is "+string(from)+" can")
 	}
-	m.change.Status = to
+	m.change.Status, m.change.PausedFor = to, ""
+	if to == ops.ChangePaused {
+		m.change.PausedFor = e.Note
+	}
 	m.text = m.change.ID + " " + word
 	return nil
 }
@@ -228,9 +276,9 @@ func (m *moved) finish(e ops.ChangeEvent, r rules) error {
 		}
 		m.begin(e.At)
 	}
-	c.Status, c.FinishedAt = ops.ChangeFinished, e.At
+	c.Status, c.FinishedAt, c.PausedFor = ops.ChangeFinished, e.At, ""
 	for i := range c.Stages {
-		if st := &c.Stages[i]; !st.StartedAt.IsZero() && st.FinishedAt.IsZero() {
+		if st := &c.Stages[i]; !st.StartedAt.IsZero() && st.FinishedAt.IsZero() && st.RolledBackAt.IsZero() {
 			m.endStage(st, e.At, r)
 		}
 	}
@@ -254,7 +302,7 @@ func (m *moved) end(e ops.ChangeEvent) error {
 	case e.Event == Rollback && c.Status == ops.ChangeRolledBack:
 		return m.conflict("it is rolled back already", "nothing is left to do for it")
 	}
-	c.Status, c.FinishedAt = ops.ChangeAborted, e.At
+	c.Status, c.FinishedAt, c.PausedFor = ops.ChangeAborted, e.At, ""
 	m.text = c.ID + " given up"
 	if e.Event == Rollback {
 		c.Status = ops.ChangeRolledBack

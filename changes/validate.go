@@ -43,7 +43,7 @@ func normalise(c ops.Change) ops.Change {
 	}
 	for _, s := range c.Stages {
 		out.Stages = append(out.Stages, ops.Stage{
-			Name: s.Name, Scope: s.Scope, Bake: s.Bake,
+			Name: s.Name, Scope: s.Scope, Share: s.Share, Bake: s.Bake,
 			Units: slices.Clone(s.Units), Replaces: slices.Clone(s.Replaces),
 		})
 	}
@@ -155,6 +155,9 @@ func validateStage(s ops.Stage, at string) error {
 	}
 	if time.Duration(s.Bake) < 0 || time.Duration(s.Bake) > MaxBake {
 		return ops.Errorf(ops.Invalid, "a bake may take at most %s", ops.Duration(MaxBake)).At(at + ".bake")
+	}
+	if !(s.Share >= 0 && s.Share <= 1) {
+		return ops.Errorf(ops.Invalid, "a share lies between 0 and 1").At(at + ".share").WithHint("0.1 is a tenth of the stores of the ring's scope")
 	}
 	if err := s.Scope.Validate(at + ".scope"); err != nil {
 		return err

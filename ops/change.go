@@ -56,8 +56,11 @@ type Link struct {
 
 // Stage is one ring of a gray release. Units are instances of a service, Replaces those that they stand in for.
 type Stage struct {
-	Name       string   `json:"name,omitempty"`
-	Scope      Scope    `json:"scope"`
+	Name  string `json:"name,omitempty"`
+	Scope Scope  `json:"scope"`
+	// Share makes the ring reach this part (0 to 1) of the stores of its scope, those of the rings before it included. Which
+	// ones these are is settled when the change is recorded: from then on Scope names those that the ring adds.
+	Share      float64  `json:"share,omitempty"`
 	Bake       Duration `json:"bake,omitempty"`
 	Units      []string `json:"units,omitempty"`
 	Replaces   []string `json:"replaces,omitempty"`
@@ -66,6 +69,8 @@ type Stage struct {
 	Verdict    Verdict  `json:"verdict,omitempty"`
 	Score      float64  `json:"score,omitempty"`
 	Reasons    []Reason `json:"reasons,omitempty"` // of the verdict
+
+	RolledBackAt Time `json:"rolled_back_at"` // when this ring alone was undone
 }
 
 // Change is anything that someone does to the running chain.
@@ -96,6 +101,7 @@ type Change struct {
 	Overridden bool   `json:"overridden,omitempty"` // went out by break-glass
 	Unapproved bool   `json:"unapproved,omitempty"` // went out although the gate said no, or without asking
 	Drill      string `json:"drill,omitempty"`      // the drill's run that made it; never counted in real figures
+	PausedFor  string `json:"paused_for,omitempty"` // why it is paused
 
 	// Verdict, Score and Reasons are those of the bake of a change without stages; a staged change has them per stage.
 	Verdict Verdict  `json:"verdict,omitempty"`

@@ -67,6 +67,7 @@ type (
 		Get(ctx context.Context, id string) (ops.Change, error)
 		Record(ctx context.Context, who ops.Principal, c ops.Change) (ops.Change, error)
 		Event(ctx context.Context, who ops.Principal, id string, e ops.ChangeEvent) (ops.Change, error)
+		Matrix(ctx context.Context, id string) (ops.RolloutMatrix, error)
 		Check(ctx context.Context, who ops.Principal, r ops.GateRequest) (ops.Decision, error)
 		Approve(ctx context.Context, who ops.Principal, a ops.Approval) (ops.Approval, error)
 		Override(ctx context.Context, who ops.Principal, o ops.Override) (ops.Override, error)

@@ -47,6 +47,10 @@ func (s *Server) getChange(ctx context.Context, in *ByID) (ops.Change, error) {
 	return s.o.Changes.Get(ctx, in.ID)
 }
 
+func (s *Server) changeMatrix(ctx context.Context, in *ByID) (ops.RolloutMatrix, error) {
+	return s.o.Changes.Matrix(ctx, in.ID)
+}
+
 func (s *Server) moveChange(ctx context.Context, in *struct {
 	ByID
 	Body ops.ChangeEvent

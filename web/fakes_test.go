@@ -386,6 +386,10 @@ func (r changeRoom) Event(ctx context.Context, _ ops.Principal, id string, _ ops
 	return r.Get(ctx, id)
 }
 
+func (r changeRoom) Matrix(_ context.Context, id string) (ops.RolloutMatrix, error) {
+	return ops.RolloutMatrix{ChangeID: id, Cells: []ops.RolloutCell{}, Counts: map[ops.StoreState]int{}}, nil
+}
+
 func (r changeRoom) Check(_ context.Context, _ ops.Principal, q ops.GateRequest) (ops.Decision, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -51,6 +51,7 @@ func (s *Server) routes() {
 	get(s, "/changes", seesGate, "Changes, newest first", s.listChanges)
 	post(s, "/changes", releases, "Record a change", s.recordChange, created)
 	get(s, "/changes/{id}", seesGate, "One change, whole", s.getChange)
+	get(s, "/changes/{id}/matrix", seesGate, "A change store by store", s.changeMatrix)
 	post(s, "/changes/{id}/events", releases, "Move a change on", s.moveChange)
 	post(s, "/changes/{id}/reviews", releases, "Give evidence of reviews", s.reviewChange)
 	s.plain("POST", prefix+"/gate/check", access{roles: releases}, "May this go out now?", http.HandlerFunc(s.checkGate), s.gateDocument)

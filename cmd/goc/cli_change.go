@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,11 +25,14 @@ type changeCmd struct {
 	Review   changeReviewCmd   `cmd:"" help:"Give evidence of reviews."`
 	List     changeListCmd     `cmd:"" help:"List changes, newest first."`
 	Show     changeShowCmd     `cmd:"" help:"Show one change."`
+	Matrix   changeMatrixCmd   `cmd:"" help:"Show where each store stands in a change's rollout."`
 }
 
 type changeStartCmd struct {
 	changeFlags
-	Plan bool `help:"Only record it; it starts later."`
+	Plan  bool         `help:"Only record it; it starts later."`
+	Rings []string     `help:"Shares of the stores that it goes to, ring by ring, each with the ones before: 5%,25%,100%. Which stores is settled when it is recorded." placeholder:"SHARE"`
+	Bake  ops.Duration `help:"How long each ring is watched before the next." default:"0s"`
 }
 
 // Run records a change and starts it, or starts one on record; with --stage it is that stage that starts.
@@ -40,6 +44,9 @@ func (k *changeStartCmd) Run(ctx context.Context, c *client, s streams) error {
 	if err != nil {
 		return err
 	}
+	if err := k.rings(body); err != nil {
+		return exit(exitUsage, err)
+	}
 	var ch ops.Change
 	if err := c.do(ctx, http.MethodPost, "/api/v1/changes", body, &ch); err != nil {
 		return err
@@ -50,6 +57,29 @@ func (k *changeStartCmd) Run(ctx context.Context, c *client, s streams) error {
 	if err := moveChange(ctx, c, s, ch.ID, k.event()); err != nil {
 		return exit(codeOf(err), fmt.Errorf("%w\n  %s is on record, but not started: goc change start --change %[2]s", err, ch.ID))
 	}
+	return nil
+}
+
+// rings adds the stages that --rings asks for.
+func (k *changeStartCmd) rings(body map[string]any) error {
+	if len(k.Rings) == 0 {
+		if k.Bake > 0 {
+			body["bake"] = k.Bake
+		}
+		return nil
+	}
+	if body["stages"] != nil {
+		return errors.New("--rings: the file names the stages already")
+	}
+	var stages []map[string]any
+	for i, text := range k.Rings {
+		n, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
+		if !strings.HasSuffix(text, "%") || err != nil || !(n > 0 && n <= 100) {
+			return fmt.Errorf("--rings: a ring is a share such as 25%%, more than 0 and at most 100%%")
+		}
+		stages = append(stages, map[string]any{"name": fmt.Sprintf("ring %d", i+1), "share": n / 100, "bake": k.Bake, "scope": ops.Scope{}})
+	}
+	body["stages"] = stages
 	return nil
 }
 
@@ -124,15 +154,22 @@ func (k *changeFinishCmd) Run(ctx context.Context, c *client, s streams) error {
 	return k.event(ctx, c, s, "finish")
 }
 
+type changeRollbackCmd struct {
+	ended
+	Stage int `help:"Only this ring was undone." placeholder:"N"`
+}
+
 type (
-	changeRollbackCmd struct{ ended }
-	changePauseCmd    struct{ ended }
-	changeResumeCmd   struct{ ended }
-	changeAbortCmd    struct{ ended }
+	changePauseCmd  struct{ ended }
+	changeResumeCmd struct{ ended }
+	changeAbortCmd  struct{ ended }
 )
 
 // Run says that a change was undone.
 func (k *changeRollbackCmd) Run(ctx context.Context, c *client, s streams) error {
+	if k.Stage > 0 {
+		return k.move(ctx, c, s, map[string]any{"event": "rollback", "stage": k.Stage, "note": k.Note})
+	}
 	return k.event(ctx, c, s, "rollback")
 }
 
@@ -224,6 +261,9 @@ func showChange(c *client, s streams, ch ops.Change) error {
 	return c.show(s, ch, func(w io.Writer) {
 		fmt.Fprintf(w, "%s  %s  %s  %s\n", ch.ID, ch.Status, ch.Kind, ch.Title)
 		fmt.Fprintf(w, "  touches %s\n", ch.Touched())
+		if ch.PausedFor != "" {
+			fmt.Fprintf(w, "  paused: %s\n", ch.PausedFor)
+		}
 		for _, flag := range []struct {
 			set  bool
 			text string
@@ -255,6 +295,8 @@ func stageState(st ops.Stage) string {
 	switch {
 	case st.StartedAt.IsZero():
 		return "not started"
+	case !st.RolledBackAt.IsZero():
+		return "rolled back " + clock(st.RolledBackAt)
 	case st.FinishedAt.IsZero():
 		return "started " + clock(st.StartedAt)
 	case st.Verdict == "":
