@@ -95,6 +95,8 @@ func (e *Engine) cameTo(r *reach, s sight) bool {
 		return r.stores[s.store]
 	case r.stores != nil && s.class() == aboutDevices: // of a kind or firmware, wherever they are
 		return true
+	case r.stores != nil && s.class() == aboutService && s.place().name == "": // few stores can pull down what all show together
+		return true
 	case r.stores != nil:
 		all, hit := e.storesIn(s), 0
 		for _, i := range all {
@@ -211,18 +213,24 @@ func (e *Engine) relapse(inc *incident, s sight) bool {
 	return s.name == root.name
 }
 
-// again says why the same alert is another trouble this time, "" when it is not: what did it was rolled back and the
-// incident recovered, and that is a while ago, or another change is likely now.
+// again says why the same alert is another trouble this time, "" when it is not: the incident had recovered, and since then
+// what did it was rolled back a while ago, or another change began which is likely now.
 func (e *Engine) again(inc *incident, al *alert, now time.Time) string {
-	old := e.prime(inc)
-	if _, gone := undone(old); !gone || inc.RecoveredAt.IsZero() || al.By != "" || !al.StartsAt.After(inc.RecoveredAt.Time) {
+	if inc.RecoveredAt.IsZero() || al.By != "" || !al.StartsAt.After(inc.RecoveredAt.Time) {
 		return ""
 	}
-	if since := al.StartsAt.Sub(inc.RecoveredAt.Time); since > atOnce {
+	old := e.prime(inc)
+	_, gone := undone(old)
+	if since := al.StartsAt.Sub(inc.RecoveredAt.Time); gone && since > atOnce {
 		return fmt.Sprintf("%s had recovered %s before, after %s was rolled back", inc.ID, ops.Since(since), old.ID)
 	}
-	if first := e.firstSuspect([]*alert{al}, al.sight, now); first != "" && first != old.ID {
+	first := e.firstSuspect([]*alert{al}, al.sight, now)
+	switch ch, _ := e.changes.Change(first); {
+	case ch == nil || old != nil && first == old.ID:
+	case gone:
 		return fmt.Sprintf("%s had recovered after %s was rolled back, and now %s is the first suspect", inc.ID, old.ID, first)
+	case suspects.LastMove(ch).After(inc.RecoveredAt.Time):
+		return fmt.Sprintf("%s had recovered, and now %s, which went out after that, is the first suspect", inc.ID, first)
 	}
 	return ""
 }

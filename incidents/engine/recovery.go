@@ -127,8 +127,8 @@ func (inc *incident) contradiction() string {
 	return ""
 }
 
-// departedAgain says whether signs that had come back have been off again for as long as a recovery must hold, and why
-// that is held against it. What another incident explains is not.
+// departedAgain says whether signs that had come back have been off again for twice as long as a recovery must hold (a rate
+// shows one burst for as long as its window), and why that is held against it. What another incident explains is not.
 func (e *Engine) departedAgain(inc *incident, now time.Time) (string, bool) {
 	for _, s := range inc.Signs {
 		if s.State != signOff || e.explainedElsewhere(inc, s.Service, false) != nil {
@@ -138,7 +138,7 @@ func (e *Engine) departedAgain(inc *incident, now time.Time) (string, bool) {
 			if w.Key.Indicator != s.Indicator || w.Key.Service != s.Service {
 				continue
 			}
-			if from, ok := w.again(); ok && from.After(inc.RecoveredAt.Time) && now.Sub(from) >= e.cfg.RecoverHold && !e.general(w, inc.Scope.Store) {
+			if from, ok := w.again(); ok && from.After(inc.RecoveredAt.Time) && now.Sub(from) >= 2*e.cfg.RecoverHold && !e.general(w, inc.Scope.Store) {
 				return fmt.Sprintf("for %s now %s", ops.Since(now.Sub(from)), s.Text), true
 			}
 		}

@@ -97,9 +97,9 @@ func (w *watch) silent(now time.Time) bool {
 	return now.Sub(w.Seen.Time) > 3*time.Duration(w.Every)+5*time.Second
 }
 
-// again says whether it left its course anew after it had come back, by at least a quarter of what it was, and since when.
+// again says whether it left its course anew after it had come back, by at least half of what it was, and since when.
 func (w *watch) again() (time.Time, bool) {
-	return w.BadFrom.Time, w.Was && w.Bad >= 3 && w.Course.Off(w.Value) >= max(1.5*suspects.OffCourse, w.Size/4)
+	return w.BadFrom.Time, w.Was && w.Bad >= 3 && w.Course.Off(w.Value) >= max(1.5*suspects.OffCourse, w.Size/2)
 }
 
 // general says whether most others of the kind, outside the stores, are as far off: then it is not the incident's own.

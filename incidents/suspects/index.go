@@ -236,8 +236,8 @@ func (x *Index) servicesOf(p *profile) *set {
 	return s
 }
 
-// lastMove is when c last did something: its newest stage, else its start; for one that is only planned, its record.
-func lastMove(c ops.Change) time.Time {
+// LastMove is when c last did something: its newest stage, else its start; for one that is only planned, its record.
+func LastMove(c *ops.Change) time.Time {
 	at := c.StartedAt.Time
 	for _, s := range c.Stages {
 		if s.StartedAt.After(at) {

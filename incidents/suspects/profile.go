@@ -117,7 +117,7 @@ func conductOf(ch *ops.Change) int {
 
 // profileOf works out the profile of a change and its facts.
 func (x *Index) profileOf(ch *ops.Change) (profile, facts) {
-	p := profile{Change: ch, at: nanos(lastMove(*ch)), undone: zeroOr(undone(ch))}
+	p := profile{Change: ch, at: nanos(LastMove(ch)), undone: zeroOr(undone(ch))}
 	f := facts{kind: x.kind(ch.Kind), conduct: uint8(riskOf(ch)*conducts + conductOf(ch))}
 	if ch.Service != "" {
 		f.service = x.names[byService].id(ch.Service) + 1
