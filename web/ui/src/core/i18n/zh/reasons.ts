@@ -38,6 +38,12 @@ export const reasons: Said[] = [
     /^(\S+) had recovered after (\S+) was rolled back, and now (\S+) is the first suspect$/,
     '$1 在 $2 回滚后已恢复，现在的首要嫌疑是 $3',
   ],
+  [
+    /^(\S+) had recovered, and now (\S+), which went out after that, is the first suspect$/,
+    '$1 已恢复，此后发布的 $2 是现在的首要嫌疑',
+  ],
+  [/^(\S+), the first suspect of this incident, came to (.+) as well$/, '本故障的首要嫌疑 $1 也到过 $2'],
+  [/^(\S+), the first suspect of the others, did not come to these$/, '其余告警的首要嫌疑 $1 没有到过这些地方'],
   [/^(\S+) had recovered (\S+) before it began$/, '它开始之前 $2，$1 已经恢复'],
   [/^(\S+) had been quiet (\S+) before it began$/, '它开始之前 $2，$1 已经平静'],
   [/^(\S+) had been mitigated (\S+) before it began$/, '它开始之前 $2，$1 已经止损'],
