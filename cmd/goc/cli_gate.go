@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -24,6 +19,8 @@ type gateCmd struct {
 	Approve  gateApproveCmd  `cmd:"" help:"Approve a held change, as a second person."`
 	Override gateOverrideCmd `cmd:"" help:"Break the glass: let one change pass for a while, whatever holds it. Audited."`
 
+	Verify      gateVerifyCmd      `cmd:"" help:"Check the token of a decision offline: 0 it allows and is valid, 1 it is not, 2 it is no token."`
+	Key         gateKeyCmd         `cmd:"" help:"Print the gate's public key, for --gate-key."`
 	Policy      gatePolicyCmd      `cmd:"" help:"Policies in CEL."`
 	Maintenance gateMaintenanceCmd `cmd:"" help:"Show, begin or end the gate's own maintenance."`
 }
@@ -32,7 +29,10 @@ type gateCmd struct {
 type question struct {
 	changeFlags
 	Rollback      bool   `help:"It undoes the change: never held back, not even by a gate that does not answer."`
-	OnUnavailable string `help:"What an unreachable gate means: deny, allow or last-known (the decision on the same question while it is valid). Default: deny in production, allow elsewhere." enum:",deny,allow,last-known" default:""`
+	OnUnavailable string `help:"What an unreachable gate means: deny, allow or last-known (the signed decision on the same question, at most five minutes old). Default: deny in production, allow elsewhere." enum:",deny,allow,last-known" default:""`
+	GateKey       string `help:"The gate's public key, as goc gate key prints it, or a file with it; without it the key that the server gave first is trusted." placeholder:"KEY"`
+	CacheDir      string `help:"Where decisions, the key and what is still to be told are kept. Default: goc in the user's cache folder." placeholder:"DIR"`
+	Dotenv        string `help:"Write GOC_DECISION and so on to this file, for GitLab's dotenv reports." placeholder:"FILE"`
 }
 
 type gateCheckCmd struct {
@@ -70,37 +70,37 @@ func (q question) request(c *client) (map[string]any, error) {
 
 // Run asks once.
 func (g *gateCheckCmd) Run(ctx context.Context, c *client, s streams) error {
-	body, err := g.request(c)
+	a, err := g.asking(c, s)
 	if err != nil {
 		return err
 	}
-	d, err := ask(ctx, c, s, body, time.Duration(g.RetryFor))
-	if unavailable(err) {
-		return g.withoutGate(c, s, body, err)
+	d, err := a.ask(ctx, time.Duration(g.RetryFor))
+	if a.unanswered(err) {
+		return a.withoutGate(err)
 	}
 	if err != nil {
 		return err
 	}
-	return tell(c, s, d)
+	return a.tell(d, nil)
 }
 
 // Run asks until the gate allows or denies, or the time is over.
 func (g *gateWaitCmd) Run(ctx context.Context, c *client, s streams) error {
-	body, err := g.request(c)
+	a, err := g.asking(c, s)
 	if err != nil {
 		return err
 	}
 	deadline := time.Now().Add(time.Duration(g.Timeout))
 	for said := ""; ; {
-		d, err := ask(ctx, c, s, body, min(time.Duration(g.RetryFor), time.Until(deadline)))
-		if unavailable(err) {
-			return g.withoutGate(c, s, body, err)
+		d, err := a.ask(ctx, min(time.Duration(g.RetryFor), time.Until(deadline)))
+		if a.unanswered(err) {
+			return a.withoutGate(err)
 		}
 		if err != nil {
 			return err
 		}
 		if d.Decision != ops.EffectWait {
-			return tell(c, s, d)
+			return a.tell(d, nil)
 		}
 		if text := reasons(c, d); text != said {
 			said = text
@@ -108,14 +108,15 @@ func (g *gateWaitCmd) Run(ctx context.Context, c *client, s streams) error {
 		}
 		left := time.Until(deadline)
 		if left <= 0 || !pause(ctx, min(left, jitter(min(max(time.Duration(d.RetryAfterS)*time.Second, time.Second), 30*time.Second)))) {
-			return g.gaveUp(ctx, c, s, d)
+			return g.gaveUp(ctx, a, d)
 		}
 	}
 }
 
 // gaveUp ends a wait that led to nothing; the last decision says what it waited for.
-func (g *gateWaitCmd) gaveUp(ctx context.Context, c *client, s streams, d ops.Decision) error {
-	if err := c.show(s, d, func(io.Writer) {}); err != nil {
+func (g *gateWaitCmd) gaveUp(ctx context.Context, a *asking, d ops.Decision) error {
+	a.publish(d, nil)
+	if err := a.c.show(a.s, d, func(io.Writer) {}); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -124,32 +125,73 @@ func (g *gateWaitCmd) gaveUp(ctx context.Context, c *client, s streams, d ops.De
 	return exit(exitTimeout, fmt.Errorf("still told to wait after %s (%s)", g.Timeout, d.DecisionID))
 }
 
+// asking is one question under way.
+type asking struct {
+	question
+	c      *client
+	s      streams
+	body   map[string]any
+	memory memory
+}
+
+func (q question) asking(c *client, s streams) (*asking, error) {
+	body, err := q.request(c)
+	if err != nil {
+		return nil, err
+	}
+	a := &asking{question: q, c: c, s: s, body: body, memory: memory{server: c.base()}}
+	if a.memory.dir, err = cacheDir(q.CacheDir); err != nil {
+		fmt.Fprintf(s.err, "nothing can be remembered on this machine: %v\n", err)
+	}
+	if q.GateKey != "" && !q.Rollback { // a rollback is not held back by a key that cannot be read
+		if a.memory.pinned, err = readGateKey(q.GateKey); err != nil {
+			return nil, exit(exitUsage, fmt.Errorf("--gate-key: %w", err))
+		}
+	}
+	return a, nil
+}
+
 // ask gets a decision. It tries again for a while when the gate cannot be reached.
-func ask(ctx context.Context, c *client, s streams, body map[string]any, patience time.Duration) (ops.Decision, error) {
-	var d ops.Decision
+func (a *asking) ask(ctx context.Context, patience time.Duration) (ops.Decision, error) {
 	until, said := time.Now().Add(patience), false
 	for {
-		limited, cancel := context.WithTimeout(ctx, 10*time.Second) // it answers in milliseconds, or is not well
-		err := c.do(limited, http.MethodPost, "/api/v1/gate/check", body, &d)
-		if errors.Is(err, errInterrupted) && ctx.Err() == nil {
-			err = c.unreachable(ctx, context.DeadlineExceeded)
-		}
-		cancel()
-		if err == nil {
-			remember(c, body, d)
-		}
+		d, err := a.once(ctx)
 		wait := jitter(2 * time.Second)
 		if !unavailable(err) || time.Now().Add(wait).After(until) {
 			return d, err
 		}
 		if !said {
 			said = true
-			fmt.Fprintf(s.err, "the gate does not answer; it is asked again for %s\n", ops.Since(time.Until(until)))
+			fmt.Fprintf(a.s.err, "the gate does not answer; it is asked again for %s\n", ops.Since(time.Until(until)))
 		}
 		if !pause(ctx, wait) {
 			return d, exit(exitFailed, errInterrupted)
 		}
 	}
+}
+
+// once asks one time; an answer is remembered, and what the gate missed is told.
+func (a *asking) once(ctx context.Context) (ops.Decision, error) {
+	var d ops.Decision
+	limited, cancel := context.WithTimeout(ctx, 10*time.Second) // it answers in milliseconds, or is not well
+	defer cancel()
+	err := a.c.do(limited, http.MethodPost, "/api/v1/gate/check", a.body, &d)
+	if errors.Is(err, errInterrupted) && ctx.Err() == nil {
+		err = a.c.unreachable(ctx, context.DeadlineExceeded)
+	}
+	if err == nil {
+		err = a.learn(limited, d)
+	}
+	if err == nil {
+		a.backfill(limited)
+	}
+	return d, err
+}
+
+// unanswered says whether there is no answer, which the caller's settings then stand in for. A rollback goes on whatever
+// went wrong, a token that has run out included.
+func (a *asking) unanswered(err error) bool {
+	return unavailable(err) || a.Rollback && err != nil && !errors.Is(err, errInterrupted)
 }
 
 // pause waits; false says that it was interrupted.
@@ -166,47 +208,11 @@ func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.75 + rand.Float64()/2))
 }
 
-// withoutGate decides what an unreachable gate means, and says so loudly.
-func (q question) withoutGate(c *client, s streams, body map[string]any, cause error) error {
-	mode, why := q.OnUnavailable, "--on-unavailable "+q.OnUnavailable
-	switch {
-	case q.Rollback:
-		mode, why = "allow", "a rollback is never held back"
-	case mode == "" && q.Environment == "production":
-		mode, why = "deny", "the default for production"
-	case mode == "":
-		mode, why = "allow", "the default outside of production"
-	}
-	fmt.Fprintf(s.err, "THE GATE DID NOT ANSWER: %v\n", cause)
-	switch mode {
-	case "allow":
-		fmt.Fprintf(s.err, "ALLOWED WITHOUT A DECISION: %s. Record the change once the server is back.\n", why)
-		return c.show(s, unanswered(ops.EffectAllow, why), func(io.Writer) {})
-	case "last-known":
-		d, err := recall(c, body, time.Now())
-		if err == nil {
-			fmt.Fprintf(s.err, "USING THE LAST KNOWN DECISION of %s, valid until %s\n", date(d.At), date(d.ValidUntil))
-			return tell(c, s, d)
-		}
-		why = "--on-unavailable last-known, and " + err.Error()
-	}
-	if err := c.show(s, unanswered(ops.EffectDeny, why), func(io.Writer) {}); err != nil {
-		return err
-	}
-	return exit(exitUnavailable, fmt.Errorf("DENIED WITHOUT A DECISION: %s. --on-unavailable allow would go on, --rollback may always", why))
-}
-
-// unanswered is the decision that the caller's own settings made in place of the gate.
-func unanswered(effect, why string) ops.Decision {
-	return ops.Decision{Decision: effect, At: ops.At(time.Now()), Reasons: []ops.Reason{{
-		Rule: "unavailable", Effect: effect, Message: "the gate did not answer: " + why,
-	}}}
-}
-
-// tell answers with a decision and its exit code.
-func tell(c *client, s streams, d ops.Decision) error {
-	err := c.show(s, d, func(w io.Writer) {
-		fmt.Fprintf(w, "%s  %s\n%s", d.Decision, d.DecisionID, reasons(c, d))
+// tell answers with a decision and its exit code; away says why it is not the gate's own, fresh one.
+func (a *asking) tell(d ops.Decision, away *ops.GateAbsence) error {
+	a.publish(d, away)
+	err := a.c.show(a.s, d, func(w io.Writer) {
+		fmt.Fprintf(w, "%s  %s\n%s", d.Decision, d.DecisionID, reasons(a.c, d))
 		if d.Decision == ops.EffectWait {
 			fmt.Fprintf(w, "  ask again in %d s, or let goc gate wait do it\n", max(d.RetryAfterS, 1))
 		}
@@ -220,7 +226,7 @@ func tell(c *client, s streams, d ops.Decision) error {
 func reasons(c *client, d ops.Decision) string {
 	var text strings.Builder
 	for _, r := range d.Reasons {
-		fmt.Fprintf(&text, "  %-5s %s: %s", r.Effect, r.Rule, r.Message)
+		fmt.Fprintf(&text, "  %-5s %s: %s", r.Effect, r.Rule, oneLine(r.Message))
 		if r.Override != nil && r.Effect != ops.EffectAllow {
 			fmt.Fprintf(&text, " (a %s may override)", *r.Override)
 		}
@@ -273,53 +279,4 @@ func (g *gateOverrideCmd) Run(ctx context.Context, c *client, s streams) error {
 	return c.show(s, o, func(w io.Writer) {
 		fmt.Fprintf(w, "%s may pass until %s, on the word of %s\n", o.ChangeID, date(o.ExpiresAt), o.Person)
 	})
-}
-
-// lastKnown is the file that remembers the decision on one question to one server.
-func lastKnown(c *client, body map[string]any) (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	b, err := json.Marshal(body)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.Sum256(append([]byte(c.base()+"\n"), b...))
-	return filepath.Join(dir, "goc", "decision-"+hex.EncodeToString(h[:8])+".json"), nil
-}
-
-// remember keeps a decision for last-known; a machine without a cache folder simply has none.
-func remember(c *client, body map[string]any, d ops.Decision) {
-	path, err := lastKnown(c, body)
-	if err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
-		return
-	}
-	b, err := json.Marshal(d)
-	if err != nil {
-		return
-	}
-	// Written whole and then renamed: another job may read it right now.
-	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if os.WriteFile(tmp, b, 0o600) != nil || os.Rename(tmp, path) != nil {
-		os.Remove(tmp)
-	}
-}
-
-// recall finds the remembered decision while it is valid.
-func recall(c *client, body map[string]any, now time.Time) (ops.Decision, error) {
-	none := errors.New("no decision on this question is remembered here")
-	path, err := lastKnown(c, body)
-	if err != nil {
-		return ops.Decision{}, none
-	}
-	var d ops.Decision
-	b, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(b, &d) != nil || d.Decision == "" {
-		return d, none
-	}
-	if !now.Before(d.ValidUntil.Time) {
-		return d, fmt.Errorf("the last one (%s) was valid until %s", d.DecisionID, date(d.ValidUntil))
-	}
-	return d, nil
 }

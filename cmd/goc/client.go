@@ -22,6 +22,7 @@ type client struct {
 	flags map[string]bool // of the command that runs, so that a refusal can name the flag that is at fault
 	about string          // what the command is about, where the path does not say it
 	shown bool            // the one JSON document is out
+	once  string          // the Idempotency-Key of what is posted
 }
 
 // maxAnswer bounds what a command reads from a server.
@@ -93,6 +94,9 @@ func (c *client) request(ctx context.Context, method, path string, body any) (*h
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.once != "" {
+		req.Header.Set("Idempotency-Key", c.once)
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(c.Token))
