@@ -51,7 +51,6 @@ func (e *Evidence) take(r *ring, side int, k Bake, now time.Time) {
 // The comparison of treated with untreated.
 const (
 	minSamples  = 8     // on each side
-	minBefore   = 5     // values before, from which a unit's own level is taken
 	minPeers    = 4     // untreated units from which the usual spread between units is taken
 	chance      = 0.01  // of calling a healthy change unhealthy, over all its indicators
 	largeEffect = 0.474 // Cliff's delta from which an effect counts as large (Romano et al. 2006)
@@ -64,11 +63,14 @@ const (
 // contrast is how treated and untreated differ.
 type contrast struct {
 	test      RankSum
-	treated   float64 // mean
-	untreated float64 // mean
+	treated   float64 // mean; of each unit's own movement when own is set, in parts of its level when relative is
+	untreated float64
 	own       bool    // each unit was measured against its own level before
+	relative  bool    // in parts of that level
 	usual     float64 // the difference that would still be usual
 	n, m      int     // samples
+	drift     float64 // the part of what the treated moved by that had begun before the change, taken off
+	some      outliers
 }
 
 // size is how far the treated are from the untreated, in the indicator's unit.
@@ -76,24 +78,42 @@ func (c contrast) size() float64 { return c.treated - c.untreated }
 
 // compare measures treated against untreated at the same time. It returns false when there are too few samples on either
 // side. Units that were there before are measured against their own level, so that a store that always sells less
-// is no evidence; a unit that is new has none, and then values are compared as they are.
+// is no evidence, and in parts of it, so that a large store weighs no more than a small one; a unit that is new has no
+// level, and then, unless most units have one, values are compared as they are.
 func compare(e Evidence) (contrast, bool) {
-	own := levelled(e.Treated) && levelled(e.Untreated)
-	a, _ := pool(e.Treated, own)
-	b, meansB := pool(e.Untreated, own)
-	if len(a) < minSamples || len(b) < minSamples {
-		return contrast{}, false
+	treated, untreated := selling(e.Treated, e.Direction), selling(e.Untreated, e.Direction)
+	treated, untreated, own := levelled(treated, untreated)
+	a, b := newGauges(treated, own), newGauges(untreated, own)
+	c := contrast{own: own, n: a.samples, m: b.samples}
+	if c.n < minSamples || c.m < minSamples {
+		return c, false
 	}
-	c := contrast{test: MannWhitney(a, b), treated: mean(a), untreated: mean(b), own: own, n: len(a), m: len(b)}
-	c.usual = spreads * spread(b, meansB, len(e.Treated))
-	base := 0.0
-	if own {
-		base = median(levels(e.Untreated))
-	} else {
-		base = median(slices.Clone(b))
+	base := 1.0
+	if c.relative = own && relate(a, b); !c.relative {
+		base = unrelated(b, own)
 	}
-	c.usual = math.Max(c.usual, math.Max(worthwhile(e.Direction)*math.Abs(base), 1e-9))
+	p := newPeers(b, math.Max(worthwhile(e.Direction)*math.Abs(base), 1e-9))
+	c.untreated = mean(b.changes())
+	var unsure float64
+	c.drift, unsure = p.drift(a, mean(a.changes())-c.untreated)
+	a.shift(-c.drift)
+	c.treated = mean(a.changes())
+	c.test = MannWhitney(a.blocks(), b.blocks())
+	c.usual = p.usual(a, unsure)
+	c.some = p.outliers(a, sign(e.Direction))
 	return c, true
+}
+
+// unrelated is what a worthwhile difference is a part of when units are not measured in parts of their own levels.
+func unrelated(b gauges, own bool) float64 {
+	v := b.blocks()
+	if own {
+		v = make([]float64, len(b.units))
+		for i, g := range b.units {
+			v[i] = g.level
+		}
+	}
+	return median(v)
 }
 
 // worthwhile is the part of the level below which a difference is nothing that a person would act upon, however sure it
@@ -105,58 +125,30 @@ func worthwhile(direction string) float64 {
 	return minRelative
 }
 
-// levelled says whether each unit has a level of its own from before.
-func levelled(units []Unit) bool {
-	for _, u := range units {
-		if len(u.Before) < minBefore {
-			return false
-		}
+// selling leaves out the units that have had no traffic, neither before nor since: of an indicator that is good when it is
+// high, all zeros say that nobody was there.
+func selling(units []Unit, direction string) []Unit {
+	if direction != ops.GoodHigher {
+		return units
 	}
-	return true
+	return slices.DeleteFunc(slices.Clone(units), func(u Unit) bool {
+		return len(u.Before) >= minBefore && still(u.Before) && still(u.During)
+	})
 }
 
-func levels(units []Unit) []float64 {
-	out := make([]float64, len(units))
-	for i, u := range units {
-		out[i] = median(slices.Clone(u.Before))
-	}
-	return out
-}
+// still says whether all values are zero.
+func still(v []float64) bool { return !slices.ContainsFunc(v, func(x float64) bool { return x != 0 }) }
 
-// pool puts the values of all units together, less their own levels when own is set, and gives each unit's mean.
-func pool(units []Unit, own bool) (values, means []float64) {
-	for _, u := range units {
-		level := 0.0
-		if own {
-			level = median(slices.Clone(u.Before))
-		}
-		sum := 0.0
-		for _, v := range u.During {
-			values = append(values, v-level)
-			sum += v - level
-		}
-		means = append(means, sum/float64(len(u.During)))
+// levelled leaves out the units without a level of their own from before, where at least half of them on each side have
+// one. Otherwise all stay, to be compared as they are.
+func levelled(treated, untreated []Unit) (a, b []Unit, own bool) {
+	fresh := func(u Unit) bool { return len(u.Before) < minBefore }
+	a = slices.DeleteFunc(slices.Clone(treated), fresh)
+	b = slices.DeleteFunc(slices.Clone(untreated), fresh)
+	if len(a) > 0 && len(b) > 0 && 2*len(a) >= len(treated) && 2*len(b) >= len(untreated) {
+		return a, b, true
 	}
-	return values, means
-}
-
-// spread is how far the mean of as many units as are treated is usually from that of all: from the untreated units' means
-// where there are enough of them, otherwise from the untreated samples. Robust: the median deviation, as a standard deviation.
-func spread(samples, means []float64, treated int) float64 {
-	v := means
-	if len(means) < minPeers {
-		v = samples
-	}
-	center := median(slices.Clone(v))
-	off := make([]float64, len(v))
-	for i, x := range v {
-		off[i] = math.Abs(x - center)
-	}
-	s := 1.4826 * median(off)
-	if len(means) >= minPeers {
-		s /= math.Sqrt(float64(treated))
-	}
-	return s
+	return treated, untreated, false
 }
 
 func mean(v []float64) float64 {

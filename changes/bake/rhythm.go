@@ -146,7 +146,7 @@ func smoothed(v []float64) []float64 {
 	return out
 }
 
-// median sorts v and returns its middle, NaN when v holds no number.
+// median reorders v and returns its middle, NaN when v holds no number.
 func median(v []float64) float64 {
 	n := 0
 	for _, x := range v {
@@ -159,8 +159,46 @@ func median(v []float64) float64 {
 	if n == 0 {
 		return math.NaN()
 	}
-	slices.Sort(v)
-	return (v[(n-1)/2] + v[n/2]) / 2
+	upper := nth(v, n/2)
+	if n%2 == 1 {
+		return upper
+	}
+	return (slices.Max(v[:n/2]) + upper) / 2
+}
+
+// fewEnough is the length up to which sorting is quicker than selecting.
+const fewEnough = 24
+
+// nth puts the k-th smallest of v at k, with none larger before it, and returns it (Hoare's selection).
+func nth(v []float64, k int) float64 {
+	lo, hi := 0, len(v)
+	for hi-lo > fewEnough {
+		a, b, c := v[lo], v[lo+(hi-lo)/2], v[hi-1]
+		pivot := max(min(a, b), min(max(a, b), c))
+		i, j := lo, hi-1
+		for i <= j {
+			for v[i] < pivot {
+				i++
+			}
+			for v[j] > pivot {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case k <= j:
+			hi = j + 1
+		case k >= i:
+			lo = i
+		default:
+			return v[k]
+		}
+	}
+	slices.Sort(v[lo:hi])
+	return v[k]
 }
 
 // quantile of sorted values, between two of them in proportion.

@@ -2,6 +2,7 @@ package bake
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -57,12 +58,14 @@ func (r *ring) makeRoom(now int64) {
 
 // between lists the values from one time up to another, the end left out.
 func (r *ring) between(from, to time.Time) []float64 {
-	lo, hi := from.UnixMilli(), to.UnixMilli()
-	var out []float64
-	for i, t := range r.times {
-		if t >= lo && t < hi {
-			out = append(out, float64(r.values[i]))
-		}
+	lo, _ := slices.BinarySearch(r.times, from.UnixMilli())
+	hi, _ := slices.BinarySearch(r.times, to.UnixMilli())
+	if lo >= hi {
+		return nil
+	}
+	out := make([]float64, hi-lo)
+	for i, v := range r.values[lo:hi] {
+		out[i] = float64(v)
 	}
 	return out
 }

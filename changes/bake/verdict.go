@@ -65,7 +65,7 @@ func weigh(e Evidence, among int) finding {
 	if len(e.Treated) > 0 && len(e.Untreated) > 0 {
 		c, ok := compare(e)
 		if !ok {
-			return finding{verdict: ops.NoData, text: fmt.Sprintf("%s: fewer than %d samples where it went, or elsewhere", name, minSamples)}
+			return finding{verdict: ops.NoData, text: c.tooFew(name)}
 		}
 		return c.finding(name, e.Direction, among)
 	}
@@ -97,28 +97,59 @@ func sign(direction string) float64 {
 }
 
 // finding of a comparison: unhealthy when the treated are worse by more than is usual between units, with a large effect
-// that chance does not explain.
+// that chance does not explain, or when some of them are so.
 func (c contrast) finding(name, direction string, among int) finding {
 	worse := math.Abs(c.size())
 	effect := math.Abs(c.test.Effect)
 	if s := sign(direction); s != 0 {
 		worse, effect = s*c.size(), s*c.test.Effect
 	}
-	f := finding{verdict: ops.Healthy, score: math.Max(0, worse/c.usual)}
+	level := chance / float64(max(1, among))
+	f := finding{verdict: ops.Healthy, score: math.Max(0, worse/c.usual), text: c.text(name)}
+	switch {
+	case c.test.P < level && effect >= largeEffect && f.score >= 1:
+		f.verdict = ops.Unhealthy
+		f.certain = f.score >= beyondDoubt && c.test.P*looks < level
+		f.text += "; up to " + c.amount(c.usual) + " apart is usual"
+	case c.some.worse(level):
+		f.verdict, f.score = ops.Unhealthy, c.some.worst
+		f.text += fmt.Sprintf("; %d of those where it went and %d elsewhere are worse than is usual, the worst %.1f times", c.some.treated, c.some.untreated, c.some.worst)
+	default:
+		f.score = math.Min(f.score, 1)
+	}
+	return f
+}
+
+// worse says whether the outliers speak against the change: more of them where it went than chance explains, or one that is
+// far out when nothing elsewhere is, for to find the one store that it breaks is what a ring is for.
+func (o outliers) worse(level float64) bool {
+	return o.treated > 0 && (o.p < level || (o.worst >= beyondDoubt && o.untreated == 0))
+}
+
+// tooFew says why there is no comparison.
+func (c contrast) tooFew(name string) string {
+	return fmt.Sprintf("%s: fewer than %d samples with traffic where it went, or elsewhere (%d and %d)", name, minSamples, c.n, c.m)
+}
+
+func (c contrast) text(name string) string {
 	what := "was"
 	if c.own {
 		what = "moved by"
 	}
-	f.text = fmt.Sprintf("%s %s %s where it went and %s elsewhere (%d against %d samples, p %.2g, effect %.2f)",
-		name, what, number(c.treated), number(c.untreated), c.n, c.m, c.test.P, c.test.Effect)
-	if c.test.P < chance/float64(max(1, among)) && effect >= largeEffect && f.score >= 1 {
-		f.verdict = ops.Unhealthy
-		f.certain = f.score >= beyondDoubt && c.test.P*looks < chance/float64(max(1, among))
-		f.text += "; up to " + number(c.usual) + " apart is usual"
-		return f
+	t := fmt.Sprintf("%s %s %s where it went and %s elsewhere (%d against %d samples, p %.2g, effect %.2f)",
+		name, what, c.amount(c.treated), c.amount(c.untreated), c.n, c.m, c.test.P, c.test.Effect)
+	if c.drift != 0 {
+		t += "; another " + c.amount(c.drift) + " was under way before"
 	}
-	f.score = math.Min(f.score, 1)
-	return f
+	return t
+}
+
+// amount is a difference as it is read.
+func (c contrast) amount(v float64) string {
+	if c.relative {
+		return number(round(100*v)) + " %"
+	}
+	return number(v)
 }
 
 // finding of a scan: unhealthy when it went farther from its rhythm than 95 % of earlier times.
