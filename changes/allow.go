@@ -2,6 +2,7 @@ package changes
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"goc/ops"
@@ -12,15 +13,21 @@ type allowance struct {
 	DecisionID string   `json:"decision_id"`
 	At         ops.Time `json:"at"`
 	Until      ops.Time `json:"until"`
+	Release    string   `json:"release,omitempty"` // the releaseKey of what it is for
+	Refused    string   `json:"refused,omitempty"` // it is no leave: what the gate said instead
 }
 
 // allowances are kept by what they are for: a change's id and stage, or what is known of a change that was not yet on record.
 type allowances map[string]allowance
 
 const (
-	maxAllowances = 100_000
+	maxAllowances = 200_000         // two may be kept for one decision: by its change, and by service and version
 	clockSkew     = 5 * time.Second // by which a caller's clock may differ from ours
-	keepAllowance = time.Hour       // after its end, for events that are recorded late
+	keepAllowance = 73 * time.Hour  // after its end, for events that are recorded late: back-fills go back three days
+	keepCrowded   = time.Hour       // the same, while there are many
+	maxRefused    = 300             // bytes that are kept of why
+	refusedPrefix = "no:"           // of the keys of refusals
+	releasePrefix = "release:"      // of the keys that are kept in memory alone
 )
 
 // allowKey is what a leave is kept under.
@@ -34,48 +41,110 @@ func allowKey(c *ops.Change, stage int) string {
 	})
 }
 
-// remember keeps an allow and returns the record that makes it durable; false when there are too many.
-func (s *Service) remember(key string, d *ops.Decision) (ops.Record, bool) {
-	a := allowance{DecisionID: d.DecisionID, At: d.At, Until: d.ValidUntil}
+// releaseKey is what the same release is known by, whoever tells of it: service, version, environment and stage. "" when
+// it says too little to be told from others.
+func releaseKey(c *ops.Change, version string, stage int) string {
+	if c.Service == "" || version == "" {
+		return ""
+	}
+	return releasePrefix + ops.Fingerprint(map[string]string{
+		"service": c.Service, "version": version, "environment": orDefault(c.Environment, Production), "stage": strconv.Itoa(stage),
+	})
+}
+
+// remember keeps a decision and returns the record that makes it durable; false when there are too many.
+func (s *Service) remember(c *ops.Change, stage int, d *ops.Decision, why string) (ops.Record, bool) {
+	key := allowKey(c, stage)
+	a := allowance{DecisionID: d.DecisionID, At: d.At, Until: d.ValidUntil, Release: releaseKey(c, c.Version, stage)}
+	if d.Decision != ops.EffectAllow {
+		key, a.Until = refusedPrefix+key, d.At
+		a.Refused = "the gate said no (" + d.DecisionID + "): " + strings.ToValidUTF8(why[:min(len(why), maxRefused)], "")
+	}
 	s.allowMu.Lock()
 	defer s.allowMu.Unlock()
 	if _, known := s.allows[key]; !known && len(s.allows) >= maxAllowances {
 		return ops.Record{}, false
 	}
-	s.allows[key] = a
+	s.allows.keep(key, a)
 	return ops.Encode(kindDecision, key, a), true
 }
 
-// leave says whether the gate allowed the change, or its stage, at that time. Leave for the change as a whole is leave
-// for its first stage, and the other way round.
-func (s *Service) leave(c *ops.Change, stage int, at time.Time) bool {
+// keep puts a decision under its key and, unless a later one stands there, under that of its release.
+func (l allowances) keep(key string, a allowance) {
+	l[key] = a
+	if a.Release == "" {
+		return
+	}
+	release := a.Release
+	if a.Refused != "" {
+		release = refusedPrefix + release
+	}
+	if old, ok := l[release]; !ok || !a.At.Before(old.At.Time) {
+		l[release] = a
+	}
+}
+
+// keysOf are the keys under which a decision about a change, or its stage, may be kept. Leave for the change as a whole is
+// leave for its first stage, and the other way round. Of a change that others tell of it is enough that service, version
+// and stage are those that were asked about: they give it other names, and may call the version by its commit.
+func keysOf(c *ops.Change, stage int) []string {
 	inline := *c
 	inline.ID = ""
-	s.allowMu.Lock()
-	defer s.allowMu.Unlock()
 	stages := []int{stage}
 	if stage <= 1 {
 		stages = []int{0, 1}
 	}
+	var keys []string
 	for _, n := range stages {
-		for _, who := range []*ops.Change{c, &inline} {
-			a, ok := s.allows[allowKey(who, n)]
-			if ok && !at.Before(a.At.Add(-clockSkew)) && !at.After(a.Until.Add(clockSkew)) {
-				return true
+		keys = append(keys, allowKey(c, n), allowKey(&inline, n))
+		for _, version := range []string{c.Version, c.Labels["sha"]} {
+			if key := releaseKey(c, version, n); key != "" && told(c) {
+				keys = append(keys, key)
 			}
 		}
 	}
-	return false
+	return keys
+}
+
+// told says whether a change is on record because another system told of it.
+func told(c *ops.Change) bool { return c.Source != "api" && c.Source != "demo" && c.Source != "cli" }
+
+// leave says whether the gate allowed the change, or its stage, at that time; if not, it says why.
+func (s *Service) leave(c *ops.Change, stage int, at time.Time) (because string, ok bool) {
+	s.allowMu.Lock()
+	defer s.allowMu.Unlock()
+	because, last := "nobody asked the gate", time.Time{}
+	for _, key := range keysOf(c, stage) {
+		a, ok := s.allows[key]
+		asked := ok && !at.Before(a.At.Add(-clockSkew))
+		if asked && !at.After(a.Until.Add(clockSkew)) {
+			return "", true
+		}
+		if asked && a.At.After(last) {
+			because, last = "the gate's leave "+a.DecisionID+" was over at "+a.Until.String(), a.At.Time
+		}
+		if a, ok := s.allows[refusedPrefix+key]; ok && !at.Before(a.At.Add(-clockSkew)) && a.At.After(last) {
+			because, last = a.Refused, a.At.Time
+		}
+	}
+	return because, false
 }
 
 // forget drops the leaves that are long over and returns their records to delete.
 func (s *Service) forget(now time.Time) []ops.Record {
 	s.allowMu.Lock()
 	defer s.allowMu.Unlock()
+	keep := keepAllowance
+	if len(s.allows) > maxAllowances/2 {
+		keep = keepCrowded
+	}
 	var gone []ops.Record
 	for key, a := range s.allows {
-		if now.After(a.Until.Add(keepAllowance)) {
-			delete(s.allows, key)
+		if !now.After(a.Until.Add(keep)) {
+			continue
+		}
+		delete(s.allows, key)
+		if !strings.HasPrefix(strings.TrimPrefix(key, refusedPrefix), releasePrefix) {
 			gone = append(gone, ops.Record{Kind: kindDecision, ID: key})
 		}
 	}

@@ -120,11 +120,12 @@ func sameChange(asked, c *ops.Change) error {
 
 // audit is the mutation that records a decision with its inputs, so that it can be made again.
 func (s *Service) audit(c *ops.Change, in *Inputs, d *ops.Decision) ops.Mutation {
+	text := sentence(c, in, d)
 	m := ops.Mutation{Events: []ops.Event{ops.NewEvent(d.At, "gate.decided", "gate", orDefault(d.ChangeID, d.DecisionID), in.Person, decided{
-		Text: sentence(c, in, d), DecisionID: d.DecisionID, ChangeID: d.ChangeID, Stage: in.Stage, Decision: d.Decision, Reasons: d.Reasons, Inputs: in,
+		Text: text, DecisionID: d.DecisionID, ChangeID: d.ChangeID, Stage: in.Stage, Decision: d.Decision, Reasons: d.Reasons, Inputs: in,
 	})}}
-	if d.Decision == ops.EffectAllow && !in.Rollback {
-		if record, ok := s.remember(allowKey(c, in.Stage), d); ok {
+	if !in.Rollback {
+		if record, ok := s.remember(c, in.Stage, d, text); ok {
 			m.Put = []ops.Record{record}
 		}
 	}

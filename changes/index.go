@@ -25,15 +25,16 @@ func (e *entry) moved(c ops.Change) *entry {
 
 // index finds changes by number, status, service, store and the sender's own id without looking at each.
 type index struct {
-	catalog  *ops.Catalog
-	flight   *Flight
-	all      []*entry // all[n-1] is CHG-n; nil when there is none
-	status   map[ops.ChangeStatus]ascending
-	service  map[string]ascending
-	store    map[string]ascending
-	wide     ascending // changes that touch more stores than are worth listing each
-	external map[string]int
-	last     ops.Time // when the newest was recorded
+	catalog    *ops.Catalog
+	flight     *Flight
+	all        []*entry // all[n-1] is CHG-n; nil when there is none
+	status     map[ops.ChangeStatus]ascending
+	service    map[string]ascending
+	store      map[string]ascending
+	unapproved ascending
+	wide       ascending // changes that touch more stores than are worth listing each
+	external   map[string]int
+	last       ops.Time // when the newest was recorded
 }
 
 // wideStores is how many stores a change may touch and still be listed under each.
@@ -78,6 +79,9 @@ func (x *index) put(e *entry) *entry {
 		if e.CreatedAt.After(x.last.Time) {
 			x.last = e.CreatedAt
 		}
+	}
+	if e.Unapproved && (old == nil || !old.Unapproved) {
+		x.unapproved = x.unapproved.with(n)
 	}
 	x.putStores(e, n)
 	if old == nil {
@@ -172,6 +176,9 @@ func (x *index) narrowest(q ops.ChangeQuery) ascending {
 	if q.Service != "" {
 		consider(x.service[q.Service])
 	}
+	if q.Unapproved {
+		consider(x.unapproved)
+	}
 	if q.Store != "" {
 		consider(union(x.store[q.Store], x.wide))
 	}
@@ -183,6 +190,9 @@ func (x *index) narrowest(q ops.ChangeQuery) ascending {
 
 func (x *index) selects(q ops.ChangeQuery, e *entry) bool {
 	if q.Status != "" && e.Status != q.Status {
+		return false
+	}
+	if q.Unapproved && !e.Unapproved {
 		return false
 	}
 	if q.Service != "" && e.Service != q.Service && !slices.Contains(e.Scope.Service, q.Service) {

@@ -89,7 +89,7 @@ func (s *Service) loadAllowance(r ops.Record) error {
 	if err := json.Unmarshal(r.Body, &a); err != nil {
 		return err
 	}
-	s.allows[strings.Clone(r.ID)] = a
+	s.allows.keep(strings.Clone(r.ID), a)
 	return nil
 }
 

@@ -37,8 +37,9 @@ func (s *Service) Record(ctx context.Context, who ops.Principal, c ops.Change) (
 		e.CreatedAt = s.index.last // the clock went back; numbers and times of recording keep the same order
 	}
 	e.UpdatedAt = e.CreatedAt
+	s.flagUnknown(e)
 	s.judgeStart(e, 0, e.StartedAt)
-	receipt := s.commit(e, event(e, ops.At(now), "change.recorded", who.Name, describe(&e.Change)+" recorded", nil))
+	receipt := s.commit(e, event(e, ops.At(now), "change.recorded", who.Name, describe(&e.Change)+" recorded"+without(e, false), nil))
 	s.startBake(e, 0)
 	s.mu.Unlock()
 	_, err = receipt.Wait(ctx)
@@ -126,13 +127,13 @@ func (s *Service) move(who ops.Principal, change string, ev ops.ChangeEvent) (*e
 			e.Starters = map[int]string{}
 		}
 		e.Starters[ev.Stage] = who.Name
-		e.Unapproved = e.Unapproved || m.outOfOrder
-		s.judgeStart(e, ev.Stage, ev.At)
+		s.judgeStage(e, old, ev, m.outOfOrder)
 	}
 	text := m.text + " by " + who.Name
 	if ev.Note != "" {
 		text += ": " + ev.Note
 	}
+	text += without(e, old.Unapproved)
 	more := map[string]any{"note": ev.Note}
 	if ev.Stage > 0 {
 		more["stage"] = ev.Stage
@@ -149,7 +150,7 @@ func (s *Service) move(who ops.Principal, change string, ev ops.ChangeEvent) (*e
 // fromOutside says whether a change is reported by someone who does not ask the gate for leave to record: then what
 // happened is recorded as it happened.
 func (s *Service) fromOutside(who ops.Principal, e *entry) bool {
-	return who.Role == ops.Sender || (e.Source != "api" && e.Source != "demo" && e.Source != "cli")
+	return who.Role == ops.Sender || told(&e.Change)
 }
 
 // begins says whether an event puts something out that was not out before.
@@ -174,7 +175,48 @@ func (s *Service) judgeStart(e *entry, stage int, at ops.Time) {
 		e.Overridden = true
 		return
 	}
-	if !s.leave(&e.Change, stage, at.Time) {
-		e.Unapproved = true
+	if e.Labels["kind"] == "rollback" { // undoing is never held back
+		return
 	}
+	if because, ok := s.leave(&e.Change, stage, at.Time); !ok {
+		e.flag(because)
+	}
+}
+
+// judgeStage judges a stage that begins, or the change as a whole. A stage that nobody planned, of a change that is out
+// already and that another system tells of, is part of what that change was given leave for.
+func (s *Service) judgeStage(e, old *entry, ev ops.ChangeEvent, outOfOrder bool) {
+	if ev.Stage == len(old.Stages)+1 && !old.StartedAt.IsZero() && told(&old.Change) {
+		return
+	}
+	s.judgeStart(e, ev.Stage, ev.At)
+	if outOfOrder {
+		e.flag("a stage was begun out of order")
+	}
+}
+
+// flag marks a change as gone out without the gate's leave. Why it was first is what counts.
+func (e *entry) flag(because string) {
+	if !e.Unapproved {
+		e.Unapproved, e.UnapprovedBecause = true, because
+	}
+}
+
+// flagUnknown says of a change that its service is not in the catalog: it is recorded all the same. The caller holds the lock.
+func (s *Service) flagUnknown(e *entry) {
+	if _, known := s.catalog.Service(e.Service); known || e.Service == "" || len(e.Labels) >= maxLabels {
+		return
+	}
+	if e.Labels == nil {
+		e.Labels = map[string]string{}
+	}
+	e.Labels["unknown"] = "service"
+}
+
+// without tells of a change that has just been flagged.
+func without(e *entry, before bool) string {
+	if !e.Unapproved || before {
+		return ""
+	}
+	return "; it went out without the gate's leave: " + e.UnapprovedBecause
 }

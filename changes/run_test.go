@@ -146,7 +146,7 @@ func TestOldLeavesAreForgotten(t *testing.T) {
 		if rows() != 5 {
 			t.Fatalf("%d leaves on record", rows())
 		}
-		time.Sleep(2 * time.Hour)
+		time.Sleep(80 * time.Hour)
 		if rows() != 0 {
 			t.Errorf("%d leaves still on record", rows())
 		}

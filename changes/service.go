@@ -266,7 +266,7 @@ func event(e *entry, at ops.Time, name, actor, text string, more map[string]any)
 		"status": e.Status, "by": actor,
 	}
 	if e.Unapproved {
-		data["unapproved"] = true
+		data["unapproved"], data["unapproved_because"] = true, e.UnapprovedBecause
 	}
 	if e.Overridden {
 		data["overridden"] = true

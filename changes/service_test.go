@@ -215,6 +215,81 @@ func TestAnInlineLeaveCountsForTheChangeRecordedAfterIt(t *testing.T) {
 	}
 }
 
+func TestWhatAnotherSystemTellsOfIsHeldAgainstWhatTheGateSaid(t *testing.T) {
+	hook := func(version, sha string) ops.Change {
+		return ops.Change{Kind: ops.KindRelease, Title: "Deploy pay", Service: "pay", Version: version, Source: "github", Labels: map[string]string{"external_id": "1", "sha": sha}}
+	}
+	asked := ops.Change{Kind: ops.KindRelease, Service: "pay", Version: "2"}
+	tests := []struct {
+		name    string
+		ask     *ops.Change
+		frozen  bool
+		after   time.Duration
+		told    ops.Change
+		because string // "" is approved
+	}{
+		{"the gate allowed that version", &asked, false, time.Minute, hook("2", ""), ""},
+		{"the gate allowed that commit", &asked, false, time.Minute, hook("main", "2"), ""},
+		{"it is told of by a back-fill days later", &asked, false, -time.Minute, hook("2", ""), ""},
+		{"nobody asked", nil, false, 0, hook("2", ""), "nobody asked the gate"},
+		{"the gate allowed another version", &asked, false, time.Minute, hook("3", ""), "nobody asked the gate"},
+		{"the leave was over", &asked, false, 6 * time.Minute, hook("2", ""), "was over at"},
+		{"the gate said no", &asked, true, time.Minute, hook("2", ""), "the gate said no (DEC-"},
+		{"undoing needs no leave", nil, false, 0, ops.Change{Kind: "rollback", Service: "pay", Source: "cloudevents"}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := open(t, changes.Config{})
+			if tt.frozen {
+				if _, err := r.AddFreeze(t.Context(), commander, ops.Freeze{Name: "11.11", From: ops.At(monday), To: ops.At(monday.Add(time.Hour))}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.ask != nil {
+				r.check(ci, ops.GateRequest{Change: tt.ask})
+			}
+			r.reopen()
+			at := monday.Add(tt.after)
+			if r.at = at; tt.after < 0 {
+				at, r.at = monday.Add(-tt.after), monday.Add(70*time.Hour)
+			}
+			c := r.record(sender, tt.told)
+			c = r.event(sender, c.ID, ops.ChangeEvent{Event: "start", At: ops.At(at)})
+			if c.Unapproved != (tt.because != "") || !strings.Contains(c.UnapprovedBecause, tt.because) {
+				t.Errorf("unapproved %v because %q, want %q", c.Unapproved, c.UnapprovedBecause, tt.because)
+			}
+			list, err := r.List(t.Context(), ops.ChangeQuery{Unapproved: true})
+			if err != nil || len(list.Items) == 1 != c.Unapproved {
+				t.Errorf("listed: %+v, %v", list, err)
+			}
+		})
+	}
+}
+
+func TestPlacesThatNobodyPlannedArePartOfTheWhole(t *testing.T) {
+	r := open(t, changes.Config{})
+	told := ops.Change{Kind: ops.KindRelease, Service: "pay", Version: "2", Source: "cloudevents"}
+	r.check(ci, ops.GateRequest{Change: &ops.Change{Kind: ops.KindRelease, Service: "pay", Version: "2"}})
+	c := r.record(sender, told)
+	for n, store := range []string{"SH-1", "SH-2"} {
+		c = r.event(sender, c.ID, ops.ChangeEvent{Event: "stage_started", Stage: n + 1, Stores: []string{store}})
+		r.at = r.at.Add(time.Hour)
+	}
+	if c.Unapproved {
+		t.Errorf("two stores at the same time, of a release that was allowed, but: %s", c.UnapprovedBecause)
+	}
+}
+
+func TestAServiceThatNobodyKnowsIsRecordedAndFlagged(t *testing.T) {
+	r := open(t, changes.Config{})
+	if c := r.record(sender, ops.Change{Kind: "moon", Service: "nobody", Source: "github"}); c.Kind != ops.KindOther || c.Labels["kind"] != "moon" || c.Labels["unknown"] != "service" {
+		t.Errorf("%+v", c)
+	}
+	if c := r.record(sender, ops.Change{Kind: ops.KindRelease, Service: "pay", Source: "github"}); c.Labels["unknown"] != "" {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestEveryReasonIsListed(t *testing.T) {
 	r := open(t, changes.Config{Approvals: map[string]changes.ApprovalRule{"high": {Need: 1}}})
 	r.incidents = []ops.Incident{

@@ -102,6 +102,8 @@ type Change struct {
 	Unapproved bool   `json:"unapproved,omitempty"` // went out although the gate said no, or without asking
 	Drill      string `json:"drill,omitempty"`      // the drill's run that made it; never counted in real figures
 	PausedFor  string `json:"paused_for,omitempty"` // why it is paused
+	// UnapprovedBecause says which: the gate's decision against it, with its reason, or that nobody asked.
+	UnapprovedBecause string `json:"unapproved_because,omitempty"`
 
 	// Verdict, Score and Reasons are those of the bake of a change without stages; a staged change has them per stage.
 	Verdict Verdict  `json:"verdict,omitempty"`
@@ -149,6 +151,8 @@ type ChangeQuery struct {
 	Store   string
 	Status  ChangeStatus
 	Since   Time
+	// Unapproved selects those that went out although the gate said no, or without asking.
+	Unapproved bool
 	Page
 }
 

@@ -12,10 +12,11 @@ import (
 )
 
 type changeList struct {
-	Service string `query:"service" maxLength:"256"`
-	Store   string `query:"store" maxLength:"256"`
-	Status  string `query:"status" enum:"planned,started,paused,finished,rolled_back,aborted"`
-	Since   string `query:"since" maxLength:"64" doc:"a time: those created or moved on since"`
+	Service    string `query:"service" maxLength:"256"`
+	Store      string `query:"store" maxLength:"256"`
+	Status     string `query:"status" enum:"planned,started,paused,finished,rolled_back,aborted"`
+	Since      string `query:"since" maxLength:"64" doc:"a time: those created or moved on since"`
+	Unapproved bool   `query:"unapproved" doc:"only those that went out although the gate said no, or without asking"`
 	Paging
 }
 
@@ -25,7 +26,7 @@ func (s *Server) listChanges(ctx context.Context, in *changeList) (ops.List[ops.
 		return ops.List[ops.Change]{}, err
 	}
 	out, err := s.o.Changes.List(ctx, ops.ChangeQuery{
-		Service: in.Service, Store: in.Store, Status: ops.ChangeStatus(in.Status), Since: ops.At(since), Page: in.page(),
+		Service: in.Service, Store: in.Store, Status: ops.ChangeStatus(in.Status), Since: ops.At(since), Unapproved: in.Unapproved, Page: in.page(),
 	})
 	return filled(out), err
 }

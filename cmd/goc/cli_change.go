@@ -204,11 +204,12 @@ func moveChange(ctx context.Context, c *client, s streams, id string, event map[
 }
 
 type changeListCmd struct {
-	Service string `help:"Only this service's."`
-	Store   string `help:"Only those that reach this store."`
-	Status  string `help:"planned, started, paused, finished, rolled_back, aborted."`
-	Since   string `help:"Only those since then: RFC 3339, or a duration such as 2h."`
-	Limit   int    `help:"At most so many." default:"50"`
+	Service    string `help:"Only this service's."`
+	Store      string `help:"Only those that reach this store."`
+	Status     string `help:"planned, started, paused, finished, rolled_back, aborted."`
+	Since      string `help:"Only those since then: RFC 3339, or a duration such as 2h."`
+	Unapproved bool   `help:"Only those that went out although the gate said no, or without asking."`
+	Limit      int    `help:"At most so many." default:"50"`
 }
 
 // Run lists changes.
@@ -219,16 +220,30 @@ func (k *changeListCmd) Run(ctx context.Context, c *client, s streams) error {
 			q.Set(name, v)
 		}
 	}
+	if k.Unapproved {
+		q.Set("unapproved", "true")
+	}
 	var l ops.List[ops.Change]
 	if err := c.do(ctx, http.MethodGet, "/api/v1/changes?"+q.Encode(), nil, &l); err != nil {
 		return err
 	}
 	return c.show(s, l, func(w io.Writer) {
-		table(w, "ID\tSTATUS\tKIND\tWHAT\tSERVICE\tSTAGES\tSINCE", len(l.Items), func(i int) string {
+		table(w, "ID\tSTATUS\tKIND\tWHAT\tSERVICE\tSTAGES\tSINCE\tGATE", len(l.Items), func(i int) string {
 			ch := l.Items[i]
-			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", ch.ID, ch.Status, ch.Kind, ch.Title, ch.Service, stagesDone(ch), clock(ch.CreatedAt))
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", ch.ID, ch.Status, ch.Kind, ch.Title, ch.Service, stagesDone(ch), clock(ch.CreatedAt), throughGate(ch))
 		})
 	})
+}
+
+// throughGate says of a change that went out past the gate how it did.
+func throughGate(ch ops.Change) string {
+	switch {
+	case ch.Unapproved:
+		return strings.TrimSuffix("unapproved: "+ch.UnapprovedBecause, ": ")
+	case ch.Overridden:
+		return "overridden"
+	}
+	return ""
 }
 
 // stagesDone says how far a staged change is: 2/3.
@@ -269,7 +284,7 @@ func showChange(c *client, s streams, ch ops.Change) error {
 			text string
 		}{
 			{ch.Overridden, "it went out by breaking the glass"},
-			{ch.Unapproved, "it went out without the gate's yes"},
+			{ch.Unapproved, strings.TrimSuffix("it went out without the gate's yes: "+ch.UnapprovedBecause, ": ")},
 			{ch.Drill != "", "it is part of the drill " + ch.Drill},
 		} {
 			if flag.set {

@@ -269,6 +269,7 @@ export interface Change {
   source?: string;
   overridden?: boolean;
   unapproved?: boolean;
+  unapproved_because?: string;
   drill?: string;
 }
 export interface FreezeSpan {
