@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"os/signal"
 	"reflect"
@@ -53,6 +54,7 @@ func (a *app) affected(s ops.Scope) engine.Affected {
 // handlers do the effects, by kind.
 func (a *app) handlers() map[string]func(context.Context, ops.Effect) error {
 	h := a.chat.Handlers()
+	maps.Copy(h, a.intake.Handlers())
 	h[plans.EffectKind] = a.plans.HandleStep
 	h[changes.RollbackEffect] = a.rollBack
 	return h

@@ -19,6 +19,8 @@ type Config struct {
 	GitHub    Secret `yaml:"github"`    // the webhook's secret: X-Hub-Signature-256
 	GitLab    Secret `yaml:"gitlab"`    // the webhook's secret token: X-Gitlab-Token
 	PagerDuty Secret `yaml:"pagerduty"` // the routing key that clients send
+	// GitHubApp answers the deployments that wait for the gate.
+	GitHubApp GitHubApp `yaml:"github_app"`
 	// Kubernetes is what clusters that ask the gate are told by.
 	Kubernetes KubernetesConfig `yaml:"kubernetes"`
 	// Workflows are the names of GitHub workflows whose runs are releases; default: those with "deploy" or "release"

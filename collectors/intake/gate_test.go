@@ -98,6 +98,19 @@ func (b *book) put(e ops.Effect) {
 	b.effects = append(b.effects, e)
 }
 
+// take removes the next effect, as the outbox does that tries it.
+func (b *book) take(t *testing.T) ops.Effect {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.effects) == 0 {
+		t.Fatal("no effect is to be done")
+	}
+	e := b.effects[0]
+	b.effects = b.effects[1:]
+	return e
+}
+
 func (b *book) lines(name string) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -42,7 +42,9 @@ func (s *Service) take(w http.ResponseWriter, r *http.Request, label string, sig
 	id := delivery(label, r.Header, hash)
 	switch known, before := s.seen.has(id); {
 	case before && known != hash:
-		return nil, ops.Errorf(ops.Conflict, "this delivery was taken before with another body").At("header").WithHint("a replay that was altered, or a sender that uses an id twice")
+		return nil, s.forged(label, ops.Errorf(ops.Conflict, "this delivery was taken before with another body").At("header").WithHint("a replay that was altered, or a sender that uses an id twice"))
+	case before && r.Header.Get("X-GitHub-Event") == protectionRule: // a question that was answered is not asked again for anyone
+		return nil, s.forged(label, ops.Errorf(ops.Conflict, "this delivery was taken before").At("header.X-GitHub-Delivery"))
 	case before:
 		s.unused.WithLabelValues(label, takenBefore).Inc()
 		return ignored(takenBefore), nil

@@ -78,6 +78,8 @@ type Service struct {
 	journal    Journal
 	kubernetes string // the key in the path, "" for none
 	forgeries  forgeries
+	caller     *http.Client // for callbacks
+	app        *githubApp   // nil for none
 
 	taken, refused *prometheus.CounterVec // by format
 	unused         *prometheus.CounterVec // by format and reason
@@ -91,7 +93,7 @@ func New(o Options) (*Service, error) {
 	if o.Alerts == nil || o.Changes == nil || o.Who == nil {
 		return nil, ops.Errorf(ops.Internal, "intake: Alerts, Changes and Who are required")
 	}
-	s := &Service{cfg: o.Config.filled(), alerts: o.Alerts, changes: o.Changes, freezes: o.Freezes, who: o.Who, log: o.Logger, now: o.Now, problem: o.Problem, seen: newRecent(maxDeliveries), gate: o.Gate, catalog: o.Catalog, journal: o.Journal}
+	s := &Service{cfg: o.Config.filled(), alerts: o.Alerts, changes: o.Changes, freezes: o.Freezes, who: o.Who, log: o.Logger, now: o.Now, problem: o.Problem, seen: newRecent(maxDeliveries), gate: o.Gate, catalog: o.Catalog, journal: o.Journal, caller: newCaller()}
 	if s.gate != nil && (s.catalog == nil || s.journal == nil) {
 		return nil, ops.Errorf(ops.Internal, "intake: a Gate takes Catalog and Journal")
 	}
@@ -113,6 +115,10 @@ func New(o Options) (*Service, error) {
 		if *secret.to, err = secret.from.read(place); err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if s.app, err = s.cfg.GitHubApp.open(); err != nil {
+		return nil, err
 	}
 	return s, s.register(o.Registerer)
 }
