@@ -21,6 +21,8 @@ type Config struct {
 	PagerDuty Secret `yaml:"pagerduty"` // the routing key that clients send
 	// GitHubApp answers the deployments that wait for the gate.
 	GitHubApp GitHubApp `yaml:"github_app"`
+	// GitLabAPI takes the answers to external status checks.
+	GitLabAPI GitLabAPI `yaml:"gitlab_api"`
 	// Kubernetes is what clusters that ask the gate are told by.
 	Kubernetes KubernetesConfig `yaml:"kubernetes"`
 	// Workflows are the names of GitHub workflows whose runs are releases; default: those with "deploy" or "release"

@@ -75,6 +75,9 @@ var glIgnored = map[string]string{
 // gitlabHook takes deployments, pipelines without deployments that release, releases, feature flags, and pushes to
 // branches that are live.
 func (s *Service) gitlabHook(r *http.Request, who ops.Principal, body []byte) (any, error) {
+	if s.gate != nil && asksGitLab(body) {
+		return s.gitlabCheck(r, body)
+	}
 	d, why, err := parseGitLab(body, s.cfg)
 	if err != nil || why != "" {
 		return ignored(why), err

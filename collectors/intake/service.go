@@ -80,6 +80,7 @@ type Service struct {
 	forgeries  forgeries
 	caller     *http.Client // for callbacks
 	app        *githubApp   // nil for none
+	gitlabAPI  *glAPI       // nil for none
 
 	taken, refused *prometheus.CounterVec // by format
 	unused         *prometheus.CounterVec // by format and reason
@@ -118,6 +119,9 @@ func New(o Options) (*Service, error) {
 	}
 	var err error
 	if s.app, err = s.cfg.GitHubApp.open(); err != nil {
+		return nil, err
+	}
+	if s.gitlabAPI, err = s.cfg.GitLabAPI.open(); err != nil {
 		return nil, err
 	}
 	return s, s.register(o.Registerer)
