@@ -55,7 +55,7 @@ func fields(d ops.Decision, away *ops.GateAbsence) [][2]string {
 		{"change_id", oneLine(d.ChangeID)},
 		{"retry_after_s", strconv.Itoa(d.RetryAfterS)},
 		{"unavailable", strconv.FormatBool(away != nil)},
-		{"token", oneLine(d.Token)},
+		{"decision_token", oneLine(d.Token)},
 	}
 }
 
