@@ -93,6 +93,11 @@ func (e *Engine) find(al *alert, now time.Time) found {
 	before := tie{strength: sameAlert, reason: "it was part of this incident before"}
 	had := e.home(al.Fingerprint)
 	if had != nil {
+		if o, t := e.newer(had, al, now); o != nil {
+			f.consider(o, t, "")
+			f.consider(had, before, fmt.Sprintf("%s had recovered, and %s explains it now", had.ID, o.ID))
+			return f
+		}
 		f.consider(had, before, e.again(had, al, now))
 	}
 	if f.inc == nil {
@@ -115,6 +120,23 @@ func (e *Engine) find(al *alert, now time.Time) found {
 		}
 	}
 	return f
+}
+
+// newer finds the incident that goes on and explains an alert which another one had before that recovered; nil when none does.
+func (e *Engine) newer(had *incident, al *alert, now time.Time) (*incident, tie) {
+	var f found
+	if had.RecoveredAt.IsZero() || al.By != "" || !al.StartsAt.After(had.RecoveredAt.Time) {
+		return nil, tie{}
+	}
+	e.near(al.sight, func(inc *incident) {
+		if inc == had || inc.keepsOut(al.Fingerprint) || !inc.RecoveredAt.IsZero() || inc.DetectedAt.Before(had.RecoveredAt.Time) {
+			return
+		}
+		if t, ok := e.explains(inc, al.sight, now); ok && t.strength >= calleeBelow {
+			f.consider(inc, t, e.apart(inc, al.sight, t))
+		}
+	})
+	return f.inc, f.tie
 }
 
 // explains says whether the incident and the alert belong together by what they are about, and why.

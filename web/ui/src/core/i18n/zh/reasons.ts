@@ -44,6 +44,7 @@ export const reasons: Said[] = [
   ],
   [/^(\S+), the first suspect of this incident, came to (.+) as well$/, '本故障的首要嫌疑 $1 也到过 $2'],
   [/^(\S+), the first suspect of the others, did not come to these$/, '其余告警的首要嫌疑 $1 没有到过这些地方'],
+  [/^(\S+) had recovered, and (\S+) explains it now$/, '$1 已恢复，现在由 $2 解释'],
   [/^(\S+) had recovered (\S+) before it began$/, '它开始之前 $2，$1 已经恢复'],
   [/^(\S+) had been quiet (\S+) before it began$/, '它开始之前 $2，$1 已经平静'],
   [/^(\S+) had been mitigated (\S+) before it began$/, '它开始之前 $2，$1 已经止损'],
