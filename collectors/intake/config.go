@@ -23,6 +23,8 @@ type Config struct {
 	GitHubApp GitHubApp `yaml:"github_app"`
 	// GitLabAPI takes the answers to external status checks.
 	GitLabAPI GitLabAPI `yaml:"gitlab_api"`
+	// Azure is which organizations of Azure DevOps may ask the gate.
+	Azure AzureConfig `yaml:"azure"`
 	// Kubernetes is what clusters that ask the gate are told by.
 	Kubernetes KubernetesConfig `yaml:"kubernetes"`
 	// Workflows are the names of GitHub workflows whose runs are releases; default: those with "deploy" or "release"
@@ -72,6 +74,9 @@ func (c Config) Validate() error {
 	}
 	if len(c.Workflows) > 100 {
 		return ops.Errorf(ops.Invalid, "may list at most 100 names").At("hooks.workflows")
+	}
+	if err := c.Azure.validate(); err != nil {
+		return err
 	}
 	if len(c.Kubernetes.Exempt) > 1000 {
 		return ops.Errorf(ops.Invalid, "may list at most 1000 namespaces").At("hooks.kubernetes.exempt")

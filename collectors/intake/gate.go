@@ -78,6 +78,7 @@ func (s *Service) gateMounts() []Mount {
 	senders := []ops.Role{ops.Sender, ops.CI}
 	out := []Mount{
 		{Pattern: "POST /hooks/kubernetes/admission", Roles: senders, Handler: s.gateHook("kubernetes", s.admission), Summary: "Kubernetes AdmissionReview v1: may this object change now"},
+		{Pattern: "POST /hooks/azure", Roles: senders, Handler: s.gateHook("azure", s.azure), Summary: "Azure DevOps' Invoke REST API check: may this go out; the answer goes to its callback"},
 		{Pattern: "POST /hooks/flagger/{hook}", Roles: senders, Handler: s.gateHook("flagger", s.flagger), Summary: "Flagger's webhooks: may the canary go on"},
 		{
 			Pattern: "GET /api/v1/freezes/configmap", Roles: []ops.Role{ops.Viewer, ops.Responder, ops.Commander, ops.CI}, Handler: http.HandlerFunc(s.configMap),

@@ -30,6 +30,7 @@ type callback struct {
 
 	GitHub *githubCall `json:"github,omitempty"`
 	GitLab *gitlabCall `json:"gitlab,omitempty"`
+	Azure  *azureCall  `json:"azure,omitempty"`
 }
 
 // product is how one is told: tell does it, again says when to ask the gate once more.
@@ -41,6 +42,7 @@ type product struct {
 func (s *Service) products() map[string]product {
 	return map[string]product{
 		"github": {s.tellGitHub, within(10*time.Second, 5*time.Minute)},
+		"azure":  {s.tellAzure, within(10*time.Second, 5*time.Minute)},
 		"gitlab": {s.tellGitLab, within(10*time.Second, 90*time.Second)}, // GitLab fails what is pending for two minutes
 	}
 }
