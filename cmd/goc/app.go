@@ -204,7 +204,7 @@ func (a *app) openChat(ctx context.Context) (err error) {
 func (a *app) openIntake(ctx context.Context) (err error) {
 	a.intake, err = intake.New(intake.Options{
 		Config: a.cfg.Hooks, Alerts: a.incidents, Changes: a.changes, Registerer: a.registry, Logger: a.log, Who: who,
-		Freezes: a.changes, Gate: a.changes, Catalog: a.catalog, Journal: a.store,
+		Freezes: a.changes, Gate: a.changes, Catalog: a.catalog, Journal: a.store, Cursors: a.store,
 	})
 	return err
 }
@@ -250,6 +250,7 @@ func (a *app) run(ctx context.Context, ln net.Listener) error {
 		{"metrics", a.metrics.Run},
 		{"rules", a.rules.Run},
 		{"chat", a.chat.Run},
+		{"hooks", a.intake.Run},
 		{"outbox", a.deliver},
 		{"live feed", a.web.Run},
 		{"reload", a.reloadOnHangup},

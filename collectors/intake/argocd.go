@@ -46,7 +46,7 @@ func parseArgo(body []byte) (deed, string, error) {
 		Title:  "Sync " + string(p.App) + " to " + version,
 		Labels: map[string]string{"external_id": string(p.App + " " + p.Revision + " " + p.StartedAt), "project": string(p.Project), "cluster": string(p.Cluster)},
 	}
-	d := deed{change: c, at: timeOf(p.StartedAt)}
+	d := deed{change: c, at: timeOf(p.StartedAt), began: timeOf(p.StartedAt)}
 	switch p.Phase {
 	case "Running":
 		d.reach = ops.ChangeStarted

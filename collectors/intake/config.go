@@ -33,6 +33,8 @@ type Config struct {
 	// Branches are the branches whose content is what runs, as main or owner/repository@main: each push to one is a change
 	// of configuration. Absent: pushes are no changes.
 	Branches []string `yaml:"branches"`
+	// Backfill looks for what senders could not deliver.
+	Backfill Backfill `yaml:"backfill"`
 }
 
 // Secret is a secret by value or in a file; the file wins.
@@ -84,7 +86,7 @@ func (c Config) Validate() error {
 	if len(c.Branches) > 100 {
 		return ops.Errorf(ops.Invalid, "may list at most 100 names").At("hooks.branches")
 	}
-	return nil
+	return c.Backfill.validate()
 }
 
 func (c Config) filled() Config {
@@ -96,6 +98,9 @@ func (c Config) filled() Config {
 	}
 	if c.HookHold == 0 {
 		c.HookHold = ops.Duration(24 * time.Hour)
+	}
+	if c.Backfill.Every == 0 {
+		c.Backfill.Every = ops.Duration(5 * time.Minute)
 	}
 	return c
 }

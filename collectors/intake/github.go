@@ -152,7 +152,7 @@ func (p *ghPayload) deployment(status bool) (deed, string, error) {
 	if p.Repository.HTMLURL != "" {
 		c.Links = []ops.Link{{Title: "repository", URL: string(p.Repository.HTMLURL)}}
 	}
-	d := deed{change: c, at: timeOf(dep.CreatedAt)}
+	d := deed{change: c, at: timeOf(dep.CreatedAt), began: timeOf(dep.CreatedAt)}
 	if status {
 		d.reach = ghReach[string(p.Status.State)]
 		d.at, d.note = timeOf(p.Status.CreatedAt), string(p.Status.Description)
@@ -197,7 +197,7 @@ func (p *ghPayload) run(workflows []string) (deed, string, error) {
 	if run.HTMLURL != "" {
 		c.Links = []ops.Link{{Title: "run", URL: string(run.HTMLURL)}}
 	}
-	d := deed{change: c, at: timeOf(run.StartedAt)}
+	d := deed{change: c, at: timeOf(run.StartedAt), began: timeOf(run.StartedAt)}
 	switch {
 	case run.Status == "completed" && run.Conclusion == "success":
 		d.reach, d.at = ops.ChangeFinished, timeOf(run.UpdatedAt)

@@ -143,6 +143,7 @@ type deed struct {
 	change ops.Change       // Source and the label external_id say which; Status is not read
 	reach  ops.ChangeStatus // "" when it is only announced
 	at     ops.Time         // when it came that far; zero is now
+	began  ops.Time         // when it began, for one of which the beginning was not told
 	note   string
 }
 
@@ -159,7 +160,7 @@ func (s *Service) perform(ctx context.Context, who ops.Principal, d deed) (done,
 	}
 	d.at = s.notAhead(d.at)
 	for _, event := range steps(c.Status, d.reach) {
-		moved, err := s.changes.Event(ctx, who, c.ID, ops.ChangeEvent{Event: event, At: d.at, Note: d.note})
+		moved, err := s.changes.Event(ctx, who, c.ID, ops.ChangeEvent{Event: event, At: d.when(event), Note: d.note})
 		if ops.KindOf(err) == ops.Conflict {
 			return done{ChangeID: c.ID, Status: c.Status, Ignored: err.Error()}, nil
 		}
@@ -170,6 +171,14 @@ func (s *Service) perform(ctx context.Context, who ops.Principal, d deed) (done,
 	}
 	s.taken.WithLabelValues(d.change.Source).Inc()
 	return done{ChangeID: c.ID, Status: c.Status}, nil
+}
+
+// when is the time of one of the events that a deed comes to: a beginning that was not told lies before the end.
+func (d deed) when(event string) ops.Time {
+	if event == "start" && d.reach != ops.ChangeStarted && !d.began.IsZero() && d.began.Before(d.at.Time) {
+		return d.began
+	}
+	return d.at
 }
 
 // withLabels is a change without labels that say nothing.

@@ -42,6 +42,7 @@ type Options struct {
 	Gate       Gate                              // nil: nothing that asks the gate is mounted; else Catalog and Journal are required
 	Catalog    func() *ops.Catalog
 	Journal    Journal
+	Cursors    Cursors // where the back-fill keeps how far it came; required where Config.Backfill names a sender
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 	Now        func() time.Time                                        // nil: time.Now
@@ -71,6 +72,8 @@ type Service struct {
 
 	github, gitlab, pagerduty string // secrets, "" for none
 	seen                      *recent
+	client                    *http.Client // of the back-fill
+	cursors                   Cursors
 	staging                   sync.Mutex // held while a target becomes a stage, or a window a freeze
 
 	gate       Gate
@@ -83,6 +86,7 @@ type Service struct {
 	gitlabAPI  *glAPI       // nil for none
 
 	taken, refused *prometheus.CounterVec // by format
+	backfilled     *prometheus.CounterVec // by format and outcome
 	unused         *prometheus.CounterVec // by format and reason
 }
 
@@ -98,6 +102,13 @@ func New(o Options) (*Service, error) {
 	if s.gate != nil && (s.catalog == nil || s.journal == nil) {
 		return nil, ops.Errorf(ops.Internal, "intake: a Gate takes Catalog and Journal")
 	}
+	s.cursors = o.Cursors
+	if s.cursors == nil && len(s.cfg.Backfill.GitHub)+len(s.cfg.Backfill.GitLab) > 0 {
+		return nil, ops.Errorf(ops.Internal, "intake: a back-fill takes Cursors")
+	}
+	s.client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the token is for the host that was configured
+	}}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -131,12 +142,13 @@ func (s *Service) register(reg prometheus.Registerer) error {
 	s.taken = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_total", Help: "Alerts and changes taken in foreign formats."}, []string{"format"})
 	s.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_rejected_total", Help: "Alerts, changes and whole requests refused in foreign formats."}, []string{"format"})
 	s.unused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_ignored_total", Help: "What was taken in foreign formats and came to nothing, and why."}, []string{"format", "reason"})
+	s.backfilled = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_backfill_total", Help: "What the back-fill looked at, and rounds that failed."}, []string{"format", "outcome"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "alertmanager_build_info", Help: "The Alertmanager whose API v2 this program speaks; karma reads it."}, []string{"version"})
 	build.WithLabelValues(alertmanagerVersion).Set(1)
 	if reg == nil {
 		return nil
 	}
-	for _, c := range []prometheus.Collector{s.taken, s.refused, s.unused, build} {
+	for _, c := range []prometheus.Collector{s.taken, s.refused, s.unused, s.backfilled, build} {
 		if err := reg.Register(c); err != nil {
 			return fmt.Errorf("registering the metrics of intake: %w", err)
 		}
