@@ -141,6 +141,9 @@ func (s *Service) feeders(ctx context.Context) ([]*feeder, error) {
 			f.base = strings.TrimRight(sender.URL, "/")
 		}
 		f.key = strings.Join([]string{f.product, f.base, sender.Organization + sender.Repository, strconv.FormatInt(sender.Hook, 10)}, " ")
+		if len(f.key) > ops.MaxNameLength { // more than the journal takes as an id
+			f.key = ops.Fingerprint(map[string]string{"sender": f.key})
+		}
 		var err error
 		if f.token, err = (Secret{sender.Token, sender.TokenFile}).read("hooks.backfill." + f.product); err != nil {
 			return nil, err

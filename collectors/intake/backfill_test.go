@@ -39,9 +39,9 @@ func (d drawer) Load(_ context.Context, _ string, each func(ops.Record) error) e
 	return nil
 }
 
-// hub answers as GitHub's and GitLab's APIs do: pages of deliveries, newest first, behind a cursor; pages of deployments,
+// apis answers as GitHub's and GitLab's APIs do: pages of deliveries, newest first, behind a cursor; pages of deployments,
 // oldest first; a token; a limit on how often it may be asked.
-type hub struct {
+type apis struct {
 	deliveries  []map[string]any // newest first
 	deployments []map[string]any // oldest first
 	asked       []string
@@ -49,7 +49,7 @@ type hub struct {
 	broken      string // of this path
 }
 
-func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *apis) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.asked = append(h.asked, r.URL.Path)
 	switch {
 	case r.Header.Get("Authorization") != "Bearer t0ken":
@@ -105,8 +105,8 @@ func delivered(id int, guid, event, at string, status int, payload string) map[s
 	return map[string]any{"id": id, "guid": guid, "event": event, "delivered_at": at, "status_code": status, "request": map[string]any{"payload": json.RawMessage(payload)}}
 }
 
-// backfilling is a service that looks at a hub.
-func backfilling(t *testing.T, h *hub, d drawer, now func() time.Time) (*fixture, []*feeder) {
+// backfilling is a service that looks at a apis.
+func backfilling(t *testing.T, h *apis, d drawer, now func() time.Time) (*fixture, []*feeder) {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
@@ -138,7 +138,7 @@ const depOne = `{"action":"created","repository":{"name":"cart","full_name":"sho
 
 func TestWhatGitHubCouldNotDeliverIsFetchedOnce(t *testing.T) {
 	now := start
-	h := &hub{deliveries: []map[string]any{
+	h := &apis{deliveries: []map[string]any{
 		delivered(16, "g6", "deployment_status", "2026-11-20T06:30:00Z", 502, depOne+`,"deployment_status":{"state":"success","created_at":"2026-11-20T06:30:00Z"}}`),
 		delivered(15, "g5", "issues", "2026-11-20T06:20:00Z", 502, `{}`),
 		delivered(14, "g3", "deployment", "2026-11-20T06:10:00Z", 200, `{"again":"and taken"}`),
@@ -174,7 +174,7 @@ func TestWhatGitHubCouldNotDeliverIsFetchedOnce(t *testing.T) {
 
 func TestWhatCannotBeFetchedNowIsFetchedLater(t *testing.T) {
 	now := start
-	h := &hub{broken: "/12", deliveries: []map[string]any{
+	h := &apis{broken: "/12", deliveries: []map[string]any{
 		delivered(12, "g2", "deployment", "2026-11-20T07:00:00Z", 502, strings.Replace(depOne, `"id":1`, `"id":2`, 1)+`}`),
 		delivered(11, "g1", "deployment", "2026-11-20T06:00:00Z", 502, depOne+`}`),
 	}}
@@ -205,7 +205,7 @@ func TestDeploymentsAndReleasesOfGitLabAreFetchedOnce(t *testing.T) {
 			"user": map[string]any{"username": "li"}, "environment": map[string]any{"name": "production"},
 		}
 	}
-	h := &hub{deployments: []map[string]any{dep(3, "success", "2026-10-01T00:00:00Z"), dep(5, "success", "2026-11-20T07:20:00Z"), dep(6, "running", "2026-11-20T07:30:00Z")}}
+	h := &apis{deployments: []map[string]any{dep(3, "success", "2026-10-01T00:00:00Z"), dep(5, "success", "2026-11-20T07:20:00Z"), dep(6, "running", "2026-11-20T07:30:00Z")}}
 	f, feeders := backfilling(t, h, drawer{}, func() time.Time { return start })
 	f.send5(t)
 	f.s.fill(t.Context(), feeders[1])
@@ -221,7 +221,7 @@ func TestDeploymentsAndReleasesOfGitLabAreFetchedOnce(t *testing.T) {
 }
 
 func TestACrowdOfDeliveriesIsTakenInRounds(t *testing.T) {
-	h := &hub{}
+	h := &apis{}
 	for i := 3; i > 0; i-- {
 		for n := range backfillTaken / 2 {
 			id := i*1000 - n
