@@ -16,6 +16,7 @@ import (
 const (
 	MaxOverride  = 60 * time.Minute
 	maxApprovals = 20 // of one change
+	maxOverrides = 50 // of one change
 )
 
 // Check answers whether a change, or a stage of it, may go out now. The answer is on disk when it returns.
@@ -43,6 +44,7 @@ func (s *Service) Check(ctx context.Context, who ops.Principal, r ops.GateReques
 	if _, err := receipt.Wait(ctx); err != nil {
 		return ops.Decision{}, err
 	}
+	s.hits.count(&d)
 	s.figures.decisions.WithLabelValues(d.Decision).Inc()
 	s.figures.seconds.Observe(time.Since(began).Seconds())
 	return d, nil
@@ -183,22 +185,22 @@ func (s *Service) Override(ctx context.Context, who ops.Principal, o ops.Overrid
 	case len(o.Person) > ops.MaxNameLength:
 		return ops.Override{}, ops.Errorf(ops.Invalid, "must have at most %d bytes", ops.MaxNameLength).At(placeOfBody + ".person")
 	}
-	now := s.now()
+	incidents, now := s.incidents(), s.now()
 	s.mu.Lock()
 	e, err := s.openChange(o.ChangeID)
 	if err != nil {
 		s.mu.Unlock()
 		return ops.Override{}, err
 	}
+	if len(e.Overrides) >= maxOverrides {
+		s.mu.Unlock()
+		return ops.Override{}, ops.Errorf(ops.Conflict, "the glass was broken %d times for %s, which is the most there may be", maxOverrides, e.ID).WithHint("record a new change")
+	}
 	s.lastOverride++
+	o.FollowUp = s.config.Override.followUp(now)
 	o.ID, o.CreatedAt, o.ExpiresAt = id("OVR", s.lastOverride), ops.At(now), ops.At(now.Add(time.Duration(o.Duration)))
-	s.overrides[o.ChangeID] = o
-	receipt := s.journal.Append(ops.Mutation{
-		Put: []ops.Record{ops.Encode(kindOverride, o.ID, o)},
-		Events: []ops.Event{ops.NewEvent(o.CreatedAt, "gate.overridden", "gate", o.ChangeID, who.Name, map[string]any{
-			"text": o.Person + " broke the glass for " + describe(&e.Change) + " until " + o.ExpiresAt.String() + ": " + o.Reason, "override": o,
-		})},
-	})
+	s.overrides[o.ChangeID], s.broken[o.ID] = o, o
+	receipt := s.breakGlass(e, o, who, incidents)
 	s.mu.Unlock()
 	_, err = receipt.Wait(ctx)
 	return o, err

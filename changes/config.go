@@ -28,6 +28,10 @@ type Config struct {
 	Rollback    RollbackRule `yaml:"rollback"`
 	RedLines    []RedLine    `yaml:"red_lines"`
 	Maintenance Maintenance  `yaml:"maintenance"`
+	// Override is what follows a broken glass.
+	Override OverrideRule `yaml:"override"`
+	// Hygiene is what counts as worth to tidy up.
+	Hygiene HygieneRule `yaml:"hygiene"`
 	// Auto is what the gate does by itself to a change that does harm.
 	Auto Auto `yaml:"auto"`
 	// Policies are conditions of one's own, in CEL. Timezone is that of their wall clock. Absent: UTC.
@@ -80,8 +84,10 @@ func (c Config) Validate() error {
 	if err := c.validateRules(); err != nil {
 		return err
 	}
-	if err := c.Auto.validate(); err != nil {
-		return err
+	for _, err := range []error{c.Auto.validate(), c.Override.validate(), c.Hygiene.validate()} {
+		if err != nil {
+			return err
+		}
 	}
 	return c.validateBounds()
 }

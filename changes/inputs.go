@@ -190,6 +190,7 @@ func (in *Inputs) gatherMaintenance(s *State, now time.Time) {
 func (in *Inputs) gatherOverride(s *State, now time.Time) {
 	if s.Override != nil && now.Before(s.Override.ExpiresAt.Time) {
 		o := *s.Override
+		o.FollowUp = nil // what is made of it later decides nothing
 		o.CreatedAt, o.ExpiresAt = onRecord(o.CreatedAt.Time), onRecord(o.ExpiresAt.Time)
 		in.Override = &o
 	}

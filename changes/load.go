@@ -16,12 +16,13 @@ func (s *Service) load(ctx context.Context) error {
 	s.freezes = NewFreezes(nil)
 	for kind, take := range map[string]func(ops.Record) error{
 		kindChange: s.loadChange, kindFreeze: s.loadFreeze, kindOverride: s.loadOverride, kindApproval: s.loadApproval, kindDecision: s.loadAllowance, kindFrozen: s.loadFrozen,
-		kindRedLine: s.loadRedLine, kindMaintenance: s.loadMaintenance, kindRehearsal: s.loadRehearsal, kindHour: s.loadHour,
+		kindRedLine: s.loadRedLine, kindMaintenance: s.loadMaintenance, kindRehearsal: s.loadRehearsal, kindHour: s.loadHour, kindHits: s.hits.load,
 	} {
 		if err := s.journal.Load(ctx, kind, take); err != nil {
 			return ops.Errorf(ops.Internal, "changes: a record of kind %s cannot be loaded: %w", kind, err)
 		}
 	}
+	s.hits.began(s.config.Policies, s.now())
 	slices.SortFunc(s.freezes.list, func(a, b *Freeze) int { return number("FRZ", a.ID) - number("FRZ", b.ID) })
 	for _, list := range s.approvals {
 		slices.SortStableFunc(list, func(a, b ops.Approval) int { return a.At.Compare(b.At.Time) })
@@ -68,6 +69,7 @@ func (s *Service) loadOverride(r ops.Record) error {
 		return err
 	}
 	n := number("OVR", o.ID)
+	s.broken[o.ID] = o
 	s.lastOverride = max(s.lastOverride, n)
 	if number("OVR", s.overrides[o.ChangeID].ID) < n {
 		s.overrides[o.ChangeID] = o

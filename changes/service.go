@@ -31,6 +31,7 @@ const (
 
 	kindRedLine     = "red_line"    // those that are crossed, since when
 	kindMaintenance = "maintenance" // the gate's own
+	kindHits        = "gate_hits"   // how often a freeze or a policy held
 	kindRehearsal   = "rehearsal"   // when a plan was last tried dry
 	kindHour        = "budget_hour" // what indicators came to in one hour
 )
@@ -82,6 +83,7 @@ type Service struct {
 	freezes      *Freezes // in force; replaced, never written to
 	approvals    map[string][]ops.Approval
 	overrides    map[string]ops.Override // the last one per change
+	broken       map[string]ops.Override // every one, by id
 	lastFreeze   int
 	lastOverride int
 	frozen       map[string]time.Time // per freeze that was announced as closed, until when
@@ -103,6 +105,7 @@ type Service struct {
 	droppedAt  time.Time // when what nobody moved was last dropped from the flight
 	keptAt     time.Time // when the course was last put on disk; of the loop alone
 
+	hits    *hits // of freezes and policies
 	allowMu sync.Mutex
 	allows  allowances
 }
@@ -118,7 +121,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	s := &Service{
 		config: o.Config, catalog: o.Catalog, journal: o.Journal, incidents: o.Incidents, log: o.Logger,
 		figures: newFigures(o.Registerer), bakes: bake.New(o.Catalog), feed: newFeed(), index: newIndex(o.Catalog),
-		approvals: map[string][]ops.Approval{}, overrides: map[string]ops.Override{}, frozen: map[string]time.Time{}, allows: allowances{},
+		approvals: map[string][]ops.Approval{}, overrides: map[string]ops.Override{}, broken: map[string]ops.Override{}, hits: newHits(), frozen: map[string]time.Time{}, allows: allowances{},
 		past: o.Past, querier: o.Querier, plans: o.Plans, dark: o.Dark, notify: o.Notify, rehearsals: rehearsals{own: map[string]time.Time{}},
 	}
 	if err := s.prepareRules(); err != nil {

@@ -505,3 +505,29 @@ func TestAnIncidentThatWasMergedBeforeAnybodyHeardOfItIsNotTold(t *testing.T) {
 		t.Errorf("Slack heard\n%s\nwant nothing", strings.Join(got, "\n"))
 	}
 }
+
+func TestABrokenGlassIsToldInTheChannelItself(t *testing.T) {
+	r := newRoom(t)
+	for _, name := range []string{"gate.overridden", "gate.override_due", "gate.decided", "gate.override_reviewed"} {
+		r.j.Append(ops.Mutation{Events: []ops.Event{ops.NewEvent(ops.At(at), name, "gate", "CHG-7", "Li", map[string]string{"text": name + " of <CHG-7>"})}})
+	}
+	r.follow()
+	if errs := r.deliver(); errs != nil {
+		t.Fatal(errs)
+	}
+	want := []string{"chat.postMessage: gate.overridden of &lt;CHG-7&gt;", "chat.postMessage: gate.override_due of &lt;CHG-7&gt;"}
+	if got := story(r.w.seen()); !slices.Equal(got, want) {
+		t.Errorf("Slack heard\n%s\nwant exactly\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestGroupRobotsAreToldOfABrokenGlass(t *testing.T) {
+	ding := newReceiver(t)
+	ding.answer = `{"errcode":0,"errmsg":"ok"}`
+	r := newRoom(t, func(o *chatops.Options) { o.Config = chatops.Config{DingTalk: chatops.Robot{URL: ding.URL}} })
+	r.j.Append(ops.Mutation{Events: []ops.Event{ops.NewEvent(ops.At(at), "gate.overridden", "gate", "CHG-7", "Li", map[string]string{"text": "Li broke the glass"})}})
+	r.follow()
+	if errs := r.deliver(); errs != nil || len(ding.bodies) != 1 || !strings.Contains(string(ding.bodies[0]), "Li broke the glass") {
+		t.Errorf("DingTalk got %q, %v", ding.bodies, errs)
+	}
+}

@@ -27,7 +27,7 @@ type cursor struct {
 // slackBody is the body of a slack effect.
 type slackBody struct {
 	Incident string   `json:"incident"`
-	What     string   `json:"what"` // card, suspects, detail
+	What     string   `json:"what"` // card, suspects, detail; notice: of no incident
 	Text     string   `json:"text,omitempty"`
 	At       ops.Time `json:"at"`
 }
@@ -135,6 +135,9 @@ func (s *Service) effects(events []ops.Event) []ops.Effect {
 		if name, ok := strings.CutPrefix(e.Name, "incident."); ok && e.Topic == "incidents" {
 			s.incidentEffects(e, name, put)
 		}
+		if slices.Contains(notices, e.Name) {
+			s.noticeEffects(e, put)
+		}
 		for _, w := range s.config.Webhooks {
 			if matches(w.Events, e.Name) {
 				put(effectWebhook, fmt.Sprintf("%s:%d", w.Name, e.Seq), "webhook:"+w.Name, webhookBody{Webhook: w.Name, Event: e})
@@ -142,6 +145,22 @@ func (s *Service) effects(events []ops.Event) []ops.Effect {
 		}
 	}
 	return out
+}
+
+// notices are the events of the gate that everybody is told, in the channel itself.
+var notices = []string{"gate.overridden", "gate.override_due"}
+
+// noticeEffects orders the messages of an event that belongs to no incident.
+func (s *Service) noticeEffects(e ops.Event, put func(kind, key, lane string, body any)) {
+	key, text := fmt.Sprintf("gate:%d", e.Seq), textOf(e)
+	if s.config.Slack.Token != "" {
+		put(effectSlack, key, "slack:gate", slackBody{What: "notice", Text: text, At: e.At})
+	}
+	for kind, robot := range map[string]Robot{effectDingTalk: s.config.DingTalk, effectFeishu: s.config.Feishu} {
+		if robot.on() {
+			put(kind, key, kind, robotBody{Text: text})
+		}
+	}
 }
 
 // incidentEffects orders what one event of an incident changes in chat.

@@ -66,6 +66,9 @@ func (s *Service) line(ctx context.Context, e ops.Effect) (ops.Incident, string,
 	if err := json.Unmarshal(e.Body, &b); err != nil {
 		return ops.Incident{}, "", ops.Permanent(fmt.Errorf("the effect's body cannot be read: %w", err))
 	}
+	if b.Incident == "" { // a notice
+		return ops.Incident{Title: b.Text}, plain(b.Text, maxTold), nil
+	}
 	inc, err := s.o.Incidents.Get(ctx, b.Incident)
 	if ops.KindOf(err) == ops.NotFound {
 		err = ops.Permanent(err)

@@ -22,6 +22,9 @@ func (s *Service) HandleSlack(ctx context.Context, e ops.Effect) error {
 	if err := json.Unmarshal(e.Body, &b); err != nil {
 		return ops.Permanent(fmt.Errorf("the effect's body cannot be read: %w", err))
 	}
+	if b.What == "notice" {
+		return s.postNotice(ctx, b.Text)
+	}
 	inc, err := s.o.Incidents.Get(ctx, b.Incident)
 	if err != nil {
 		if ops.KindOf(err) == ops.NotFound {
@@ -45,6 +48,15 @@ func (s *Service) HandleSlack(ctx context.Context, e ops.Effect) error {
 	default:
 		err = ops.Permanent(fmt.Errorf("nobody knows what %q is", b.What))
 	}
+	return verdict(err)
+}
+
+// postNotice says one line in the channel itself.
+func (s *Service) postNotice(ctx context.Context, text string) error {
+	if err := s.pace.Wait(ctx); err != nil {
+		return err
+	}
+	_, _, err := s.slack.PostMessageContext(ctx, s.config.Slack.Channel, slack.MsgOptionText(mrkdwn(text, maxSection), false), slack.MsgOptionDisableLinkUnfurl())
 	return verdict(err)
 }
 

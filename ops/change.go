@@ -105,6 +105,8 @@ type Change struct {
 	// UnapprovedBecause says which: the gate's decision against it, with its reason, or that nobody asked.
 	UnapprovedBecause string `json:"unapproved_because,omitempty"`
 
+	Overrides []Override `json:"overrides,omitempty"` // each time somebody broke the glass for it
+
 	// Verdict, Score and Reasons are those of the bake of a change without stages; a staged change has them per stage.
 	Verdict Verdict  `json:"verdict,omitempty"`
 	Score   float64  `json:"score,omitempty"`

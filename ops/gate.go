@@ -48,6 +48,41 @@ type Override struct {
 	Duration  Duration `json:"duration,omitempty"` // at most 60m, which is also the default
 	CreatedAt Time     `json:"created_at"`
 	ExpiresAt Time     `json:"expires_at"`
+
+	FollowUp *FollowUp `json:"follow_up,omitempty"`
+}
+
+// FollowUp is the task that an override leaves behind: somebody else looks at why it was needed, and says what follows.
+type FollowUp struct {
+	Reviewer string `json:"reviewer,omitempty"` // "" is anybody but the person who broke the glass
+	Due      Time   `json:"due"`
+	ChasedAt Time   `json:"chased_at"` // when it was last called overdue; once a day until it is closed
+	ClosedAt Time   `json:"closed_at"`
+	ClosedBy string `json:"closed_by,omitempty"`
+	Note     string `json:"note,omitempty"`
+}
+
+// OverrideReview closes an override's follow-up.
+type OverrideReview struct {
+	Note string `json:"note"`
+}
+
+// GateHygiene is what is worth to tidy up at the gate. Kind is freeze_never_hit, policy_never_fires, approval_in_seconds,
+// change_left_open, service_without_rollback or override_not_followed_up.
+type GateHygiene struct {
+	At      Time           `json:"at"`
+	Since   Time           `json:"since"` // what was looked at
+	Items   []HygieneItem  `json:"items"`
+	Omitted map[string]int `json:"omitted,omitempty"` // per kind, beyond the 200 that are listed
+}
+
+// HygieneItem is one thing to tidy up.
+type HygieneItem struct {
+	Kind    string `json:"kind"`
+	Subject string `json:"subject"` // FRZ-3, a policy, a person, CHG-7, a service, OVR-2
+	Text    string `json:"text"`    // what is so, with its numbers
+	Advice  string `json:"advice"`  // what to change
+	Since   Time   `json:"since"`
 }
 
 // Approval is one person's yes to a held change, as it was when they said it: to its version, and to stages of it.

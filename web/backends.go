@@ -68,6 +68,9 @@ type (
 		Record(ctx context.Context, who ops.Principal, c ops.Change) (ops.Change, error)
 		Event(ctx context.Context, who ops.Principal, id string, e ops.ChangeEvent) (ops.Change, error)
 		Matrix(ctx context.Context, id string) (ops.RolloutMatrix, error)
+		Overrides(ctx context.Context, open bool) ([]ops.Override, error) // the newest first
+		ReviewOverride(ctx context.Context, who ops.Principal, id string, r ops.OverrideReview) (ops.Override, error)
+		Hygiene(ctx context.Context) (ops.GateHygiene, error)
 		Check(ctx context.Context, who ops.Principal, r ops.GateRequest) (ops.Decision, error)
 		Approve(ctx context.Context, who ops.Principal, a ops.Approval) (ops.Approval, error)
 		Override(ctx context.Context, who ops.Principal, o ops.Override) (ops.Override, error)

@@ -48,6 +48,30 @@ func (s *Server) getChange(ctx context.Context, in *ByID) (ops.Change, error) {
 	return s.o.Changes.Get(ctx, in.ID)
 }
 
+func (s *Server) listOverrides(ctx context.Context, in *struct {
+	State string `query:"state" enum:"open,all" doc:"open: those that nobody looked at yet"`
+	Paging
+},
+) (ops.List[ops.Override], error) {
+	all, err := s.o.Changes.Overrides(ctx, in.State == "open")
+	if err != nil {
+		return ops.List[ops.Override]{}, err
+	}
+	return pageOf(all, in.page())
+}
+
+func (s *Server) reviewOverride(ctx context.Context, in *struct {
+	ByID
+	Body ops.OverrideReview
+},
+) (ops.Override, error) {
+	return s.o.Changes.ReviewOverride(ctx, who(ctx), in.ID, in.Body)
+}
+
+func (s *Server) gateHygiene(ctx context.Context, _ *struct{}) (ops.GateHygiene, error) {
+	return s.o.Changes.Hygiene(ctx)
+}
+
 func (s *Server) changeMatrix(ctx context.Context, in *ByID) (ops.RolloutMatrix, error) {
 	return s.o.Changes.Matrix(ctx, in.ID)
 }

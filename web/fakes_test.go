@@ -386,6 +386,16 @@ func (r changeRoom) Event(ctx context.Context, _ ops.Principal, id string, _ ops
 	return r.Get(ctx, id)
 }
 
+func (r changeRoom) Overrides(context.Context, bool) ([]ops.Override, error) { return nil, nil }
+
+func (r changeRoom) ReviewOverride(_ context.Context, _ ops.Principal, id string, _ ops.OverrideReview) (ops.Override, error) {
+	return ops.Override{ID: id}, nil
+}
+
+func (r changeRoom) Hygiene(context.Context) (ops.GateHygiene, error) {
+	return ops.GateHygiene{Items: []ops.HygieneItem{}}, nil
+}
+
 func (r changeRoom) Matrix(_ context.Context, id string) (ops.RolloutMatrix, error) {
 	return ops.RolloutMatrix{ChangeID: id, Cells: []ops.RolloutCell{}, Counts: map[ops.StoreState]int{}}, nil
 }

@@ -19,8 +19,11 @@ type gateCmd struct {
 	Approve  gateApproveCmd  `cmd:"" help:"Approve a held change, as a second person."`
 	Override gateOverrideCmd `cmd:"" help:"Break the glass: let one change pass for a while, whatever holds it. Audited."`
 
-	Verify      gateVerifyCmd      `cmd:"" help:"Check the token of a decision offline: 0 it allows and is valid, 1 it is not, 2 it is no token."`
-	Key         gateKeyCmd         `cmd:"" help:"Print the gate's public key, for --gate-key."`
+	Verify  gateVerifyCmd  `cmd:"" help:"Check the token of a decision offline: 0 it allows and is valid, 1 it is not, 2 it is no token."`
+	Key     gateKeyCmd     `cmd:"" help:"Print the gate's public key, for --gate-key."`
+	Review  gateReviewCmd  `cmd:"" help:"Close what an override left to do: say what was found."`
+	Hygiene gateHygieneCmd `cmd:"" help:"List what is worth to tidy up: freezes and policies that never hold, and more."`
+
 	Policy      gatePolicyCmd      `cmd:"" help:"Policies in CEL."`
 	Maintenance gateMaintenanceCmd `cmd:"" help:"Show, begin or end the gate's own maintenance."`
 }

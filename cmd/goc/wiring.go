@@ -57,6 +57,7 @@ func (a *app) handlers() map[string]func(context.Context, ops.Effect) error {
 	maps.Copy(h, a.intake.Handlers())
 	h[plans.EffectKind] = a.plans.HandleStep
 	h[changes.RollbackEffect] = a.rollBack
+	h[changes.AnnounceEffect] = a.announce
 	return h
 }
 

@@ -101,6 +101,20 @@ func (a *app) rollBack(ctx context.Context, e ops.Effect) error {
 	return ops.Permanent(err)
 }
 
+// announce writes a broken glass into an incident's timeline, and so into its war room and its thread in chat.
+func (a *app) announce(ctx context.Context, e ops.Effect) error {
+	var told changes.Announcement
+	if err := json.Unmarshal(e.Body, &told); err != nil {
+		return ops.Permanent(err)
+	}
+	_, err := a.incidents.Note(ctx, ops.System, told.Incident, told.Text)
+	switch ops.KindOf(err) {
+	case ops.NotFound, ops.Conflict, ops.Invalid: // it is over, or was taken into another
+		return ops.Permanent(err)
+	}
+	return err
+}
+
 // rollbackRequest fills the parameters that an incident's first suspect would fill with the change that is undone.
 func rollbackRequest(p ops.Plan, order changes.RollbackOrder) ops.RunRequest {
 	r := ops.RunRequest{Confirm: p.Name, Params: map[string]string{}}
