@@ -246,6 +246,31 @@ export interface Stage {
   verdict?: string;
   score?: number;
   reasons?: Reason[];
+  rolled_back_at?: Time;
+}
+export interface RolloutCell {
+  store: string;
+  name?: string;
+  city?: string;
+  stage?: number;
+  state: string;
+  treated: boolean;
+  at: Time;
+}
+export interface RolloutMatrix {
+  change_id: string;
+  status: string;
+  cells: RolloutCell[];
+  counts: Record<string, number>;
+  omitted?: number;
+}
+export interface Override {
+  id: string;
+  person: string;
+  reason: string;
+  created_at: Time;
+  expires_at: Time;
+  follow_up?: { reviewer?: string; due: Time; closed_at: Time; closed_by?: string; note?: string };
 }
 export interface Change {
   id: string;
@@ -271,6 +296,8 @@ export interface Change {
   unapproved?: boolean;
   unapproved_because?: string;
   drill?: string;
+  paused_for?: string;
+  overrides?: Override[];
 }
 export interface FreezeSpan {
   freeze_id: string;
