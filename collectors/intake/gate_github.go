@@ -16,6 +16,7 @@ import (
 const (
 	maxReports = 10   // status reports of one deployment
 	maxComment = 1024 // characters
+	maxNames   = 512  // bytes of a repository's or an environment's name
 	maxWaiting = 30 * 24 * time.Hour
 )
 
@@ -66,6 +67,8 @@ func parseGitHubRule(body []byte, api string) (callback, error) {
 		return callback{}, ops.Errorf(ops.Invalid, "must name the repository").At("body.repository")
 	case p.Action != "requested":
 		return callback{}, ops.Errorf(ops.Invalid, "must be requested").At("body.action")
+	case len(p.Repository.FullName) > maxNames || len(p.Environment) > maxNames || len(p.Callback) > 4*maxNames:
+		return callback{}, ops.Errorf(ops.Invalid, "holds a name that is longer than GitHub's are").At("body")
 	case p.Environment == "":
 		return callback{}, ops.Errorf(ops.Invalid, "is missing").At("body.environment")
 	case !digits.MatchString(string(p.Installation.ID)):

@@ -235,6 +235,7 @@ func TestForgedAndReplayedRulesAreRefused(t *testing.T) {
 		"a deployment older than 30 d": {old, 409},
 		"no installation":              {set("installation", nil), 400},
 		"an installation with a path":  {set("installation", map[string]any{"id": "1/../2"}), 400},
+		"an environment without end":   {set("environment", strings.Repeat("x", 4096)), 400},
 		"no environment":               {set("environment", ""), 400},
 	} {
 		if code, body := p.deliver(c.payload, name); code != c.want || len(p.book.effects) != 0 {
