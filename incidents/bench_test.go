@@ -2,7 +2,6 @@ package incidents_test
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -47,16 +46,14 @@ func bigChain(b *testing.B) *engine.Engine {
 func BenchmarkOneAlertAgainst100kChanges(b *testing.B) {
 	e := bigChain(b)
 	now := midnight
-	var took, cpu []time.Duration
-	runtime.LockOSThread() // so that its processor time is that of the step
-	defer runtime.UnlockOSThread()
+	var took []time.Duration
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		now = now.Add(time.Second)
 		a := ops.Alert{Labels: map[string]string{"alertname": fmt.Sprint("Low", i), "service": fmt.Sprint("svc-", i*37%200), "store": fmt.Sprint("S-", i*91%5000)}}
-		start, used := time.Now(), threadTime()
+		start := time.Now()
 		out := e.Step(engine.Alerts{Source: "rules", Alerts: []ops.Alert{a}}, now)
-		took, cpu = append(took, time.Since(start)), append(cpu, threadTime()-used)
+		took = append(took, time.Since(start))
 		if len(out.Ranked) != 1 || len(out.Ranked[0].Suspects) != 5 {
 			b.Fatalf("alert %d: %d rankings, want one of five suspects", i, len(out.Ranked))
 		}
@@ -67,10 +64,8 @@ func BenchmarkOneAlertAgainst100kChanges(b *testing.B) {
 		b.StartTimer()
 	}
 	slices.Sort(took)
-	slices.Sort(cpu)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
-	b.ReportMetric(float64(cpu[len(cpu)*99/100].Microseconds()), "p99-cpu-µs")
 }
 
 // BenchmarkStormOf10kAlerts is a storm in one batch over the same history.
