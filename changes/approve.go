@@ -48,6 +48,7 @@ func (s *Service) approve(who ops.Principal, a ops.Approval) (*ops.Receipt, ops.
 	case i >= 0 && list[i].Version == a.Version && covers(list[i].Stages, a.Stages):
 		return nil, list[i], nil
 	case i >= 0:
+		a.Person = list[i].Person // one person is one record, however the name is written
 		if list[i].Version == a.Version {
 			a.Stages = joined(list[i].Stages, a.Stages)
 		}

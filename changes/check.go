@@ -72,15 +72,21 @@ func (s *Service) question(who ops.Principal, r ops.GateRequest) (Request, State
 		q.Rollback = q.Rollback || r.Change.Kind == "rollback"
 		q.Change = normalise(*r.Change)
 		q.Change.Author = orDefault(q.Change.Author, who.Name)
-		var err error
-		q.Change.Stages, err = rings(&q.Change, s.index.flight.places, placeOfBody)
+		stages, err := rings(&q.Change, s.index.flight.places, placeOfBody)
+		switch {
+		case err == nil:
+			q.Change.Stages = stages
+		case q.Rollback: // what it goes back from need not be settled
+			err = nil
+		}
 		return q, st, err
 	}
 	e, err := s.find(change)
 	if err != nil {
 		return q, st, err
 	}
-	if err := sameChange(r.Change, &e.Change); err != nil {
+	// A rollback names the version that it goes back to, and is never held back.
+	if err := sameChange(r.Change, &e.Change); err != nil && !q.Rollback {
 		return q, st, err
 	}
 	q.Change, st.Starters, st.Approvals = e.Change, e.Starters, s.approvals[change]

@@ -113,7 +113,7 @@ func (in *Inputs) gatherApprovals(c *ops.Change, s *State) {
 			if len(in.Void) < maxApprovals {
 				in.Void = append(in.Void, a.Person+" "+why)
 			}
-		case !slices.Contains(in.Approvers, a.Person):
+		case !slices.ContainsFunc(in.Approvers, func(p string) bool { return samePerson(p, a.Person) }):
 			in.Approvers = append(in.Approvers, a.Person)
 		}
 	}

@@ -35,7 +35,7 @@ func (s *Service) DryRunPolicy(_ context.Context, t ops.PolicyTrial) (ops.Policy
 	}
 	past := s.pastOf(t.Since.Time)
 	out := ops.PolicyDryRun{Policy: t.Policy.Name, Since: t.Since, Until: ops.At(now), Items: []ops.PolicyStopped{}, Assumed: assumed(set)}
-	trial := trial{set: set, past: past, catalog: s.catalog, zone: s.zone, places: s.index.flight.places, out: &out}
+	trial := trial{set: set, past: past, catalog: past.catalog, zone: s.zone, places: past.places, out: &out}
 	trial.run()
 	return out, nil
 }
@@ -59,6 +59,8 @@ func assumed(set *policy.Set) []string {
 
 // past is what is known of the weeks that a dry run is over.
 type past struct {
+	catalog   *ops.Catalog
+	places    *places
 	outs      []*entry // changes that went out, by when
 	freezes   *Freezes
 	incidents []ops.Incident
@@ -79,6 +81,7 @@ func (s *Service) pastOf(since time.Time) past {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	p.catalog, p.places = s.catalog, s.index.flight.places
 	for _, e := range s.index.all {
 		if e != nil && !e.StartedAt.Before(since) && e.Kind != ops.KindDrill {
 			p.outs = append(p.outs, e)

@@ -116,7 +116,7 @@ func (s *Service) Evidence(ctx context.Context, who ops.Principal, change string
 		s.mu.Unlock()
 		return ops.Change{}, err
 	}
-	e := &entry{Change: old.Change, Starters: old.Starters, Recorder: old.Recorder}
+	e := old.moved(old.Change)
 	e.Reviews = clone(old.Reviews)
 	if e.Reviews == nil {
 		e.Reviews = map[string]string{}

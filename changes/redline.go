@@ -94,6 +94,24 @@ func figure(v float64) string { return fmt.Sprintf("%.4g", v) }
 
 func percent(share float64) string { return fmt.Sprintf("%.4g %%", share*100) }
 
+// darkNow counts the dark stores of each red line that goes by them; nil when nobody knows.
+func (s *Service) darkNow() func(ops.Scope) (dark, stores int) {
+	if s.dark == nil {
+		return nil
+	}
+	counts := map[string][2]int{}
+	for _, l := range s.config.RedLines {
+		if l.Dark > 0 {
+			n, of := s.dark(l.Scope)
+			counts[l.Scope.String()] = [2]int{n, of}
+		}
+	}
+	return func(scope ops.Scope) (dark, stores int) {
+		c := counts[scope.String()]
+		return c[0], c[1]
+	}
+}
+
 // followRedLines looks at each red line: says once when one is crossed and when it no longer is, pauses what is under way
 // where it says so, and keeps paging while it is crossed. The alerts it returns are to be sent without the lock.
 func (s *Service) followRedLines(now time.Time) (receipts []*ops.Receipt, alerts []ops.Alert) {
@@ -101,9 +119,10 @@ func (s *Service) followRedLines(now time.Time) (receipts []*ops.Receipt, alerts
 		return nil, nil
 	}
 	s.lookedAt = now
+	dark := s.darkNow() // before the lock: it looks at the whole fleet
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	by := limits{course: s.course, flight: s.index.flight, catalog: s.catalog, dark: s.dark}
+	by := limits{course: s.course, flight: s.index.flight, catalog: s.catalog, dark: dark}
 	for _, l := range s.config.RedLines {
 		crossed, known, text := l.look(by, now)
 		was := s.crossed[l.Name]
@@ -114,8 +133,9 @@ func (s *Service) followRedLines(now time.Time) (receipts []*ops.Receipt, alerts
 		case crossed && was == nil:
 			was = &crossing{Since: ops.At(now), Text: text, seen: now}
 			s.crossed = with(s.crossed, l.Name, was)
-			receipts = append(receipts, s.tellRedLine(l, was, now))
+			// What is under way is held first: a line that is told is not acted upon again, a hold that comes twice does nothing.
 			receipts = append(receipts, s.holdAtRedLine(l, now)...)
+			receipts = append(receipts, s.tellRedLine(l, was, now))
 		case crossed:
 			if known {
 				was.seen = now

@@ -13,9 +13,10 @@ const tickEvery = time.Second
 
 // Run ends bakes, follows freezes and red lines until ctx ends. It returns early only when the journal fails.
 func (s *Service) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
 	restored := make(chan struct{})
 	go func() { defer close(restored); s.restoreCourse(ctx) }()
-	defer func() { <-restored }()
+	defer func() { cancel(); <-restored }()
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
 	for {
@@ -108,11 +109,11 @@ func (s *Service) stop(e *entry, why string, rollback bool, now time.Time) (rece
 			note = why + " and has it rolled back by the plan " + plan
 		}
 	}
+	if plan != "" { // before the pause: one that is paused is not looked at again, so that a crash between the two would lose the order
+		receipts = append(receipts, s.rollBack(e, plan, why, now))
+	}
 	if _, receipt, err := s.move(ops.System, e.ID, ops.ChangeEvent{Event: Pause, At: ops.At(now), Note: note}); err == nil {
 		receipts = append(receipts, receipt)
-	}
-	if plan != "" {
-		receipts = append(receipts, s.rollBack(s.index.get(number("CHG", e.ID)), plan, why, now))
 	}
 	return receipts
 }

@@ -85,6 +85,7 @@ type reader struct {
 	zone  *time.Location
 	now   time.Time
 	moved map[string]bool // occurrences that have an event of their own
+	asked int             // events that recur, refused ones included
 }
 
 func text1(e *ics.VEvent, p ics.ComponentProperty) string {
@@ -142,14 +143,14 @@ func (r *reader) take(s Span, from time.Time, length span) {
 
 // recur adds the occurrences of an event that lie within the horizon.
 func (r *reader) recur(e *ics.VEvent, s Span, rule string, from time.Time, length span) error {
-	if len(r.Recurring) == MaxRecurring {
+	if r.asked++; r.asked > MaxRecurring { // those that are refused cost as much
 		return fmt.Errorf("at most %d events may recur", MaxRecurring)
 	}
 	o, err := rrule.StrToROptionInLocation(rule, from.Location())
 	if err != nil {
 		return fmt.Errorf("its recurrence cannot be read")
 	}
-	if o.Freq > rrule.DAILY || (o.Freq >= rrule.WEEKLY && len(o.Bymonthday)+len(o.Byyearday) > 0) {
+	if o.Freq > rrule.DAILY || len(o.Byhour) > 1 || len(o.Byminute) > 1 || len(o.Bysecond) > 1 || (o.Freq >= rrule.WEEKLY && len(o.Bymonthday)+len(o.Byyearday) > 0) {
 		return fmt.Errorf("it recurs too often, or in a way that is not understood")
 	}
 	o.Dtstart = from

@@ -29,7 +29,7 @@ type sum struct {
 type ring []sum
 
 func (r ring) add(slot int64, n uint32, total float64) {
-	if len(r) == 0 {
+	if len(r) == 0 || slot < 0 { // nothing was measured before 1970
 		return
 	}
 	s := &r[slot%int64(len(r))]
