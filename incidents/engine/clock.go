@@ -110,6 +110,7 @@ func (e *Engine) reopen(inc *incident, now time.Time, actor, text string) {
 // close takes a resolved incident off the active ones, and remembers it for as long as it may reopen by itself.
 func (e *Engine) close(inc *incident) {
 	e.deactivate(inc)
+	inc.usual, inc.reach = nil, nil // worked out again when it reopens
 	e.closed = append(e.closed, inc)
 	e.touch(inc)
 }

@@ -116,6 +116,11 @@ func (e *Engine) Reload(cat *ops.Catalog) {
 	for _, a := range e.alerts {
 		a.sight = e.sightOf(a.Alert)
 	}
+	for _, inc := range e.active {
+		if root := inc.members[inc.Root]; root != nil {
+			e.look(inc, root.sight)
+		}
+	}
 }
 
 // Samples is the engine's memory of indicators, for charts. It must not be modified.

@@ -181,6 +181,14 @@ func (inc *incident) shows(service string) bool {
 	return in
 }
 
+// rename names inc after what explains it, unless a person named it.
+func (inc *incident) rename(title string) {
+	if !inc.Titled && !inc.Declared {
+		inc.BaseTitle = title
+	}
+	inc.retitle()
+}
+
 // retitle names inc after the alert that explains the others, and how many more stores it has come to.
 func (inc *incident) retitle() {
 	inc.Title = inc.BaseTitle
@@ -246,6 +254,7 @@ func (e *Engine) drop(inc *incident) {
 	e.leaveHomes(inc)
 	delete(e.incidents, inc.ID)
 	delete(e.owing, inc)
+	e.closed = slices.DeleteFunc(e.closed, func(o *incident) bool { return o == inc }) // nobody could act on it if it came back
 	e.out.Forgotten = append(e.out.Forgotten, inc.ID)
 }
 

@@ -233,8 +233,7 @@ func (e *Engine) prune(inc *incident) {
 // lead makes an alert the root of its incident, which is named after it from then on.
 func (e *Engine) lead(inc *incident, al *alert, now time.Time) {
 	inc.setRoot(al, e)
-	inc.BaseTitle = clip(al.Summary(), MaxTitle)
-	inc.retitle()
+	inc.rename(clip(al.Summary(), MaxTitle))
 	e.findOnset(inc, al.StartsAt.Time, now)
 	u := e.unsettle(inc)
 	u.lead, u.explain = true, true

@@ -126,8 +126,9 @@ func (inc *incident) byHand() bool { return inc.Declared || inc.SplitBy != "" }
 
 // adoptRoot lets what explains from explain inc.
 func (inc *incident) adoptRoot(from *incident, e *Engine) {
-	inc.Root, inc.RootLabels, inc.BaseTitle = from.Root, from.RootLabels, from.BaseTitle
+	inc.Root, inc.RootLabels = from.Root, from.RootLabels
 	inc.rootSight, inc.below, inc.above = from.rootSight, from.below, from.above
+	inc.rename(from.BaseTitle)
 	e.post(inc)
 }
 

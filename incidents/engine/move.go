@@ -59,7 +59,10 @@ func (e *Engine) remains(inc *incident, gone []*alert, now time.Time) {
 			inc.BaseTitle = clip(root.Summary(), MaxTitle)
 		}
 	}
-	if inc.firing == 0 && inc.QuietSince.IsZero() {
+	switch {
+	case len(inc.members) == 0: // nothing was resolved: whoever declared it says when it is over
+		inc.QuietSince = ops.Time{}
+	case inc.firing == 0 && inc.QuietSince.IsZero():
 		inc.QuietSince = ops.At(now)
 	}
 	inc.Impact, inc.OrdersText, inc.usual = ops.Impact{}, "", nil // it was that of the others as well

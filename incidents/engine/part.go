@@ -61,6 +61,15 @@ func (e *Engine) sortByReach(inc *incident, r *reach) (within, without []*alert)
 			without = append(without, a)
 		}
 	}
+	// What happens in a place that is dark is explained by that; where the change can have made it dark, by the change.
+	without = slices.DeleteFunc(without, func(a *alert) bool {
+		for _, p := range e.around(a.sight) {
+			if d := inc.darkAt(p); d != nil && d != a && e.could(r, d.sight) {
+				return true
+			}
+		}
+		return false
+	})
 	return within, without
 }
 
@@ -114,10 +123,10 @@ func (e *Engine) pull(inc *incident, root sight, other *incident, now time.Time)
 			took = append(took, a)
 		}
 	}
+	slices.SortFunc(took, byStart)
 	if len(took) == 0 || len(took) == len(other.members) || e.past(inc, took[0].sight) != "" {
 		return
 	}
-	slices.SortFunc(took, byStart)
 	reason := root.place().String() + " as a whole is in trouble, which explains what happens in it"
 	e.move(took, other, inc, now, "", reason)
 	e.tellMove(took, other, inc, now, "", reason)

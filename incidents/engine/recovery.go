@@ -155,12 +155,22 @@ func (e *Engine) explainedElsewhere(inc *incident, service string, firing bool) 
 			continue
 		}
 		_, above := o.above[service]
-		meet := len(o.Scope.Store) == 0 || len(inc.Scope.Store) == 0 || slices.ContainsFunc(o.Scope.Store, func(s string) bool { return slices.Contains(inc.Scope.Store, s) })
-		if meet && (above || slices.Contains(o.Scope.Service, service) || o.rootSight.class() == aboutPlace) {
+		if (above || o.shows(service) || o.rootSight.class() == aboutPlace) && storesMeet(o, inc) {
 			return o
 		}
 	}
 	return nil
+}
+
+// storesMeet says whether two incidents share a store, or one of them names none.
+func storesMeet(a, b *incident) bool {
+	if len(a.Scope.Store) == 0 || len(b.Scope.Store) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.Scope.Store, func(s string) bool {
+		_, in := slices.BinarySearch(b.Scope.Store, s)
+		return in
+	})
 }
 
 // othersTrouble names the incident to which everything that is still off belongs, "" when some of it is the incident's own.

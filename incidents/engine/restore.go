@@ -66,6 +66,9 @@ func (e *Engine) Restore(s Saved, now time.Time) Outputs {
 	if s.GoesOn {
 		grace = time.Time{}
 	}
+	slices.SortStableFunc(s.Alerts, func(a, b SavedAlert) int {
+		return cmp.Or(a.StartsAt.Compare(b.StartsAt.Time), cmp.Compare(a.ID, b.ID))
+	})
 	for _, a := range s.Alerts {
 		e.restoreAlert(a, grace)
 	}
@@ -74,7 +77,7 @@ func (e *Engine) Restore(s Saved, now time.Time) Outputs {
 			inc.rankedAt, inc.rankDue, inc.toldP = r.At.Time, r.Due, r.Told
 		}
 	}
-	for _, inc := range e.incidents {
+	for _, inc := range slices.SortedFunc(maps.Values(e.incidents), func(a, b *incident) int { return cmp.Compare(a.number, b.number) }) {
 		e.out.Changed = append(e.out.Changed, inc.snapshot(e.cfg.MaxListed))
 	}
 	e.forgetMany()
@@ -113,6 +116,22 @@ func (e *Engine) restoreIncident(in Stored, now time.Time) {
 	}
 }
 
+// restoreSight gives an incident back what its alerts explain: the places that are dark, and since when its root is.
+func (e *Engine) restoreSight(inc *incident, a *alert) {
+	if a.Status == ops.Firing && a.sight.class() == aboutPlace {
+		if inc.dark == nil {
+			inc.dark = map[place]*alert{}
+		}
+		inc.dark[a.sight.place()] = a
+		if inc.State.Active() {
+			e.board.add(inc, mark{byTrouble, a.sight.place().key()})
+		}
+	}
+	if a.Fingerprint == inc.Root {
+		e.look(inc, a.sight)
+	}
+}
+
 // restoreGrace is how long senders have to tell their alerts again after a restart.
 const restoreGrace = time.Minute
 
@@ -123,6 +142,7 @@ func (e *Engine) restoreAlert(in SavedAlert, grace time.Time) {
 		if inc.State.Active() || slices.Contains(e.closed, inc) {
 			e.homes[a.Fingerprint] = append(e.homes[a.Fingerprint], inc)
 		}
+		e.restoreSight(inc, a)
 	}
 	if a.Status != ops.Firing {
 		return
