@@ -131,6 +131,15 @@ describe('lines of the timeline in Chinese', () => {
     expect(eventText('en', line)).toBe('first suspect');
   });
 
+  it('say what was done while the gate did not answer, and what freezes do', () => {
+    const absence = { decision: 'allow', service: 'cart', version: '1.2', why: '--on-unavailable' };
+    expect(eventText('zh', { name: 'gate.unavailable', text: 'x', data: { absence } })).toBe(
+      '门禁没有应答，cart 1.2 在没有门禁的情况下放行：--on-unavailable',
+    );
+    expect(eventText('zh', { name: 'freeze.closed', text: 'x', data: { name: 'lunch' } })).toBe('封网开始 lunch');
+    expect(eventText('zh', { name: 'gate.unavailable', text: 'x', data: {} })).toBe('x');
+  });
+
   it('keep what a person wrote', () => {
     expect(
       eventText('zh', { name: 'incident.note_added', actor: 'ann', text: 'tills are back', data: { kind: 'note' } }),

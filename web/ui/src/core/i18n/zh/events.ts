@@ -13,8 +13,9 @@ type Data = Readonly<Record<string, unknown>>;
 const word = (prefix: string, v: unknown) => wordOf(zh, prefix, String(v ?? ''));
 const s = (v: unknown) => (typeof v === 'string' || typeof v === 'number' ? String(v) : '');
 const system = (l: Line) => !l.actor || l.actor === 'goc';
+const spaced = (name: string) => (/[\x21-\x7e]$/.test(name) ? `${name} ` : name);
 /** Who did it, apart from what follows where the name is no Chinese one. */
-const who = (l: Line) => (system(l) ? '系统' : /[\x21-\x7e]$/.test(l.actor!) ? `${l.actor} ` : l.actor!);
+const who = (l: Line) => (system(l) ? '系统' : spaced(l.actor!));
 /** A sentence of the server's, in Chinese where it is known. */
 const said = (v: unknown) => (s(v) ? (sentence(s(v), word) ?? s(v)) : '');
 const after = (v: string, colon = '：') => (v ? colon + v : '');
@@ -92,6 +93,22 @@ function gateDecided(d: Data, l: Line): string | null {
   const reasons = Array.isArray(d.reasons) ? d.reasons.map(record).filter((r) => r.effect === d.decision) : [];
   const rules = [...new Set(reasons.map((r) => gateRule(s(r.rule))))].filter(Boolean).join('、');
   return `门禁对 ${s(d.change_id) || l.subject || '变更'}${decision}${rules ? `（${rules}）` : ''}`;
+}
+
+/** A caller had no answer from the gate, and what it did instead. */
+function unavailable(d: Data): string | null {
+  const a = record(d.absence);
+  const did: Record<string, string> = { allow: '放行', deny: '拒绝', wait: '等待' };
+  if (!did[s(a.decision)]) return null;
+  const what = s(a.change_id) || [s(a.service), s(a.version)].filter(Boolean).join(' ') || s(a.title) || '一次变更';
+  return `门禁没有应答，${spaced(what)}${a.rollback ? '的回滚' : ''}在没有门禁的情况下${did[s(a.decision)]}${after(s(a.why))}`;
+}
+
+/** What people say most, the first few topics. */
+function topicsOf(d: Data): string {
+  const topics = Object.entries(record(d.topics)).sort((a, b) => Number(b[1]) - Number(a[1]));
+  const named = topics.filter(([name]) => name).map(([name, n]) => `${word('topic', name)}（${s(n)}）`);
+  return named.slice(0, 3).join('、');
 }
 
 function gateRule(rule: string): string {
@@ -218,6 +235,8 @@ const templates: Record<string, Template> = {
   'incident.split': split,
   'incident.unlinked': (d, l) => (s(d.count) ? `${who(l)}移出 ${s(d.count)} 条告警${after(said(d.reason))}` : null),
   'incident.severity_changed': severityChanged,
+  'incident.severity_suggested': (d) =>
+    s(d.by) && s(d.set) ? `${s(d.by)}定为 ${s(d.set)}；按影响应为 ${s(d.to)}${after(said(d.evidence))}` : null,
   'incident.located': (d) => `${elapsed(d, '定位')}${after(said(d.stopped_by))}`,
   'incident.suspects_ranked': ranked,
   'incident.note_added': (d, l) => s(d.note) || l.text || null,
@@ -263,11 +282,13 @@ const templates: Record<string, Template> = {
   'gate.red_line': (d, l) => `红线 ${s(d.red_line) || l.subject || ''}${d.crossed === true ? '被突破' : '已恢复'}`,
   'gate.maintenance': (d, l) =>
     s(record(d.maintenance).mode) ? `${who(l)}将门禁置于维护状态` : `${who(l)}结束了门禁维护`,
+  'gate.unavailable': unavailable,
   'freeze.added': (d, l) => `新增封网 ${freezeOf(d, l)}`,
   'freeze.lifted': (d, l) => `解除封网 ${freezeOf(d, l)}`,
-  'freeze.started': (d, l) => `封网开始 ${freezeOf(d, l)}`,
-  'freeze.ended': (d, l) => `封网结束 ${freezeOf(d, l)}`,
+  'freeze.closed': (d, l) => `封网开始 ${freezeOf(d, l)}`,
+  'freeze.opened': (d, l) => `封网结束 ${freezeOf(d, l)}`,
   'fleet.changed': fleetChanged,
+  'voice.said': (d) => (s(d.count) ? `${s(d.count)} 条客声${after(topicsOf(d))}` : null),
   'run.created': run,
   'run.updated': run,
   'run.finished': run,
