@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"goc/ops"
 )
@@ -57,7 +58,7 @@ func windowName(c *cdEvent) string {
 	if c.Context.Source != "" {
 		name += " of " + string(c.Context.Source)
 	}
-	return name[:min(len(name), ops.MaxNameLength)]
+	return strings.TrimSpace(strings.ToValidUTF8(name[:min(len(name), ops.MaxNameLength)], "")) // no half of a character, which no journal takes
 }
 
 // setWindow adds the freeze, or puts it in the place of the one that stood there.

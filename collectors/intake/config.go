@@ -90,9 +90,6 @@ func (c Config) Validate() error {
 }
 
 func (c Config) filled() Config {
-	if c.Kubernetes.Environment == "" {
-		c.Kubernetes.Environment = "production"
-	}
 	if c.ResolveTimeout == 0 {
 		c.ResolveTimeout = ops.Duration(5 * time.Minute)
 	}

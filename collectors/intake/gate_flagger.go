@@ -37,7 +37,7 @@ func parseFlagger(body []byte, environment string) (ops.GateRequest, error) {
 	m := func(key string) text { return text(p.Metadata[key]) }
 	c := ops.Change{
 		Kind: ops.ChangeKind(first(m("kind"), text(ops.KindRelease))), Source: "flagger", Title: cut("Canary "+string(p.Namespace)+"/"+string(p.Name), 200),
-		Service: first(m("service"), p.Name), Version: first(m("version"), p.Checksum), Environment: first(m("environment"), text(environment)),
+		Service: first(m("service"), p.Name), Version: first(m("version"), p.Checksum), Environment: first(text(environment), m("environment"), "production"),
 		Risk: string(m("risk")), Labels: withoutEmpty(map[string]string{"namespace": string(p.Namespace)}),
 	}
 	for _, key := range []string{"store", "city", "region"} {

@@ -135,7 +135,8 @@ func (s *Service) gitlabCheck(r *http.Request, body []byte) (any, error) {
 		return ignored(why), err
 	}
 	c.Until = ops.At(s.now().Add(gitlabWaiting))
-	if err := s.await(r.Context(), c.GitLab.Project+"!"+c.GitLab.Request+" "+c.GitLab.Check, c, ops.Time{}); err != nil {
+	// Each commit has an answer of its own: that of one that came late must not take the place of the newest's.
+	if err := s.await(r.Context(), c.GitLab.Project+"!"+c.GitLab.Request+" "+c.GitLab.Check+" "+c.GitLab.SHA, c, ops.Time{}); err != nil {
 		return nil, err
 	}
 	s.taken.WithLabelValues("gitlab").Inc()

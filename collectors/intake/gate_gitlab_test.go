@@ -127,11 +127,15 @@ func TestAPushEndsTheAnswersOfTheCommitBefore(t *testing.T) {
 	}
 	g.signed(statusCheck(func(map[string]any) {}), "s")
 	g.signed(statusCheck(push), "s")
-	if n := len(g.book.effects); n != 1 {
-		t.Errorf("%d answers wait, want that of the new commit alone", n)
+	g.signed(statusCheck(func(map[string]any) {}), "s") // of the old commit, by a webhook that was late
+	if n := len(g.book.effects); n != 2 {
+		t.Errorf("%d answers wait, want one for each commit", n)
+	}
+	if err := g.attempt(); !ops.IsPermanent(err) || l.shown() == "passed" {
+		t.Errorf("the old commit: %v, the check is %s", err, l.shown())
 	}
 	if err := g.attempt(); err != nil || l.shown() != "passed" {
-		t.Errorf("%v, the check is %s", err, l.shown())
+		t.Errorf("the new commit: %v, the check is %s", err, l.shown())
 	}
 	g.signed(statusCheck(push), "s") // somebody retries the check: GitLab sends the same body
 	if n := len(g.book.effects); n != 1 {

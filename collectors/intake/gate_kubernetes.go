@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -15,7 +16,7 @@ type KubernetesConfig struct {
 	Secret `yaml:",inline"` // the last part of the path of a cluster that cannot send a token
 	// Exempt are namespaces in which anything may change; kube-system, kube-public and kube-node-lease always are.
 	Exempt      []string `yaml:"exempt"`
-	Environment string   `yaml:"environment"` // of objects that name none; default production
+	Environment string   `yaml:"environment"` // of all objects, whatever they say; absent: what they say, else production
 }
 
 // Kubernetes' own namespaces: to hold them back can take a cluster down, and the gate with it.
@@ -156,15 +157,12 @@ func (s *Service) uninteresting(q *admissionRequest) string {
 	return ""
 }
 
-// payload is what goes out with an object: its template of pods or jobs, its data, or else its whole spec. How many
-// there are of it is no part of it.
+// payload is what goes out with an object: its spec and its data. How many there are of it is no part of it.
 func (o *kubeObject) payload() any {
-	for _, key := range []string{"template", "jobTemplate"} {
-		if t, ok := o.Spec[key]; ok {
-			return t
-		}
-	}
-	return []any{o.Spec, o.Data, o.BinaryData}
+	spec := maps.Clone(o.Spec)
+	delete(spec, "replicas")
+	delete(spec, "parallelism")
+	return []any{spec, o.Data, o.BinaryData}
 }
 
 // says is what the object says under goc/NAME, in an annotation or a label.
@@ -182,7 +180,7 @@ func (q *admissionRequest) question(environment string) ops.GateRequest {
 		Title:       cut(q.Kind.Kind+" "+q.Namespace+"/"+name, 200),
 		Service:     first(text(o.says("service")), text(labels["app.kubernetes.io/name"]), text(labels["app"]), text(name)),
 		Version:     first(text(o.says("version")), text(labels["app.kubernetes.io/version"]), text(o.imageTag())),
-		Environment: first(text(o.says("environment")), text(environment)), Risk: o.says("risk"),
+		Environment: first(text(environment), text(o.says("environment")), "production"), Risk: o.says("risk"),
 		Labels: map[string]string{"namespace": q.Namespace},
 	}
 	for _, key := range []string{"store", "city", "region"} {

@@ -115,6 +115,30 @@ func TestWhatAnObjectSaysBecomesTheQuestion(t *testing.T) {
 	}
 }
 
+func TestTheConfiguredEnvironmentWinsOverWhatAnObjectSays(t *testing.T) {
+	staging := map[string]any{"goc/environment": "staging"}
+	for _, c := range []struct {
+		configured string
+		said       map[string]any
+		want       string
+	}{
+		{"production", staging, "production"}, // or an annotation would be a way past the gate
+		{"", staging, "staging"},
+		{"", nil, "production"},
+		{"test", nil, "test"},
+	} {
+		g := newGated(t, Config{Kubernetes: KubernetesConfig{Environment: c.configured}})
+		_, err := g.admit("/hooks/kubernetes/admission", func(r map[string]any) { r["object"] = deployment(c.said, "pay:1", 2) })
+		if got := g.gate.last().Change.Environment; err != nil || got != c.want {
+			t.Errorf("configured %q, the object says %v: asked for %q, want %q; %v", c.configured, c.said, got, c.want, err)
+		}
+		g.flaggerCall("rollout", `"environment":"staging"`)
+		if got := g.gate.last().Change.Environment; c.said != nil && got != c.want {
+			t.Errorf("configured %q, the canary says staging: asked for %q, want %q", c.configured, got, c.want)
+		}
+	}
+}
+
 func TestWhatIsNoChangePassesUnasked(t *testing.T) {
 	g := newGated(t, Config{Kubernetes: KubernetesConfig{Exempt: []string{"goc"}}})
 	g.gate.says(ops.EffectDeny)
@@ -134,6 +158,26 @@ func TestWhatIsNoChangePassesUnasked(t *testing.T) {
 	}
 	if a, err := g.admit("/hooks/kubernetes/admission", func(r map[string]any) { r["operation"] = "CREATE"; delete(r, "oldObject") }); err != nil || a.Allowed {
 		t.Errorf("a new object passes a gate that denies: %+v, %v", a, err)
+	}
+	for name, edit := range map[string]func(spec map[string]any){
+		"a strategy":                 func(s map[string]any) { s["strategy"] = map[string]any{"type": "Recreate"} },
+		"a selector beside template": func(s map[string]any) { s["selector"] = map[string]any{"app": "other"} },
+		"a strategy while scaling":   func(s map[string]any) { s["replicas"], s["strategy"] = 9, map[string]any{"type": "Recreate"} },
+	} {
+		a, err := g.admit("/hooks/kubernetes/admission", func(r map[string]any) {
+			object := deployment(nil, "registry:5000/pay:1.2.3", 2)
+			edit(object["spec"].(map[string]any))
+			r["object"], r["oldObject"] = object, deployment(nil, "registry:5000/pay:1.2.3", 2)
+		})
+		if err != nil || a.Allowed {
+			t.Errorf("%s is changed past a gate that denies: %+v, %v", name, a, err)
+		}
+	}
+	job := func(n int) map[string]any {
+		return map[string]any{"metadata": map[string]any{"name": "j"}, "spec": map[string]any{"parallelism": n, "template": map[string]any{}}}
+	}
+	if a, err := g.admit("/hooks/kubernetes/admission", func(r map[string]any) { r["object"], r["oldObject"] = job(1), job(4) }); err != nil || !a.Allowed {
+		t.Errorf("a job of more at once is no change: %+v, %v", a, err)
 	}
 	data := func(v string) map[string]any {
 		return map[string]any{"metadata": map[string]any{"name": "c"}, "data": map[string]any{"k": v}}

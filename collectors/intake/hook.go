@@ -39,7 +39,7 @@ func (s *Service) take(w http.ResponseWriter, r *http.Request, label string, sig
 		return nil, s.forged(label, err)
 	}
 	hash := sha256.Sum256(body)
-	id := delivery(label, r.Header, hash)
+	id := delivery(label, who, r.Header, hash)
 	if label == "gitlab" && asksGitLab(body) {
 		id = "" // a check that is retried sends the same again and is to be asked again
 	}
@@ -77,17 +77,19 @@ const (
 	alreadyThere = "it had come that far already"
 )
 
-// delivery is by what a delivery is known when it is sent again; "" when its sender gives it no id. GitLab gives all
-// hooks of one event the same id, so there the body is part of it.
-func delivery(label string, h http.Header, body seen) string {
+// delivery is by what a delivery is known when it is sent again; "" when its sender gives it no id. It is its sender's own:
+// nobody makes another's delivery look as if it had come before. GitLab gives all hooks of one event the same id, so there
+// the body is part of it.
+func delivery(label string, who ops.Principal, h http.Header, body seen) string {
+	of := label + "\x00" + who.Name + "\x00" // no header holds a NUL
 	for _, name := range []string{"X-GitHub-Delivery", "Idempotency-Key", "X-Gitlab-Event-UUID"} {
 		id := h.Get(name)
 		switch {
 		case id == "" || len(id) > 128:
 		case name == "X-Gitlab-Event-UUID":
-			return label + " " + id + " " + hex.EncodeToString(body[:8])
+			return of + id + " " + hex.EncodeToString(body[:8])
 		default:
-			return label + " " + id
+			return of + id
 		}
 	}
 	return ""

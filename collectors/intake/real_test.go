@@ -3,6 +3,7 @@ package intake
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -257,6 +258,26 @@ func TestAChangeWindowIsAFreezeOfItsSender(t *testing.T) {
 	f.send("POST", "/hooks/cloudevents", cdevent("changewindow.breached", "b", "11.11", `{"target":`+cart+`,"change":{"id":"c7"},"reason":"burning"}`))
 	if a := f.only(); a.Name() != "ChangeWindowBreached" || a.Labels["service"] != "cart" || a.Summary() != "change window 11.11 was breached by c7" {
 		t.Errorf("a breach became %+v", a)
+	}
+}
+
+func TestNobodyMakesTheDeliveryOfAnotherLookReplayed(t *testing.T) {
+	f := newFixture(t, Config{}, nil)
+	who := "mallory"
+	f.s.who = func(*http.Request) ops.Principal { return ops.Principal{Name: who, Role: ops.Sender} }
+	hook := func(id string) (int, string) {
+		body := `{"action":"created","repository":{"name":"cart","full_name":"shop/cart"},"deployment":{"id":` + id + `,"ref":"v1","environment":"production"}}`
+		return f.send("POST", "/hooks/github", body, "X-GitHub-Event", "deployment", "X-GitHub-Delivery", "guid-1")
+	}
+	if code, body := hook("1"); code != 200 {
+		t.Fatal(code, body)
+	}
+	who = "github"
+	if code, body := hook("2"); code != 200 || len(f.changes) != 2 {
+		t.Errorf("the first delivery of this sender is answered %d %s; %d changes", code, body, len(f.changes))
+	}
+	if code, _ := hook("3"); code != 409 {
+		t.Errorf("its own, altered, is answered %d", code)
 	}
 }
 
