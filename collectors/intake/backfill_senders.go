@@ -60,10 +60,10 @@ func (s *Service) lookAtGitHub(ctx context.Context, f *feeder, since time.Time) 
 // deliveries reads the list, which is newest first, as far back as since.
 func (s *Service) deliveries(ctx context.Context, f *feeder, hook string, since time.Time) ([]ghDelivery, error) {
 	var out []ghDelivery
-	cursor := ""
+	query := url.Values{"per_page": {"100"}}
 	for range backfillPages {
 		var page []ghDelivery
-		h, err := s.ask(ctx, f, hook+"?per_page=100&cursor="+url.QueryEscape(cursor), &page)
+		h, err := s.ask(ctx, f, hook+"?"+query.Encode(), &page)
 		if err != nil {
 			return nil, err
 		}
@@ -73,9 +73,11 @@ func (s *Service) deliveries(ctx context.Context, f *feeder, hook string, since 
 			}
 			out = append(out, d)
 		}
-		if cursor = nextCursor(h.Get("Link")); cursor == "" {
+		cursor := nextCursor(h.Get("Link"))
+		if cursor == "" {
 			return out, nil
 		}
+		query.Set("cursor", cursor)
 	}
 	s.log.Warn("there are more deliveries than are looked at in one round; the oldest are left out", "sender", f.key, "looked_at", len(out))
 	return out, nil
@@ -129,9 +131,13 @@ type glDeployment struct {
 // itself is known by its id.
 func (s *Service) lookAtGitLab(ctx context.Context, f *feeder, since time.Time) ([]missed, ops.Time, error) {
 	project := "/api/v4/projects/" + url.PathEscape(f.about.Repository)
-	out, err := s.deployments(ctx, f, project, since)
+	out, whole, err := s.deployments(ctx, f, project, since)
 	if err != nil {
 		return nil, ops.Time{}, err
+	}
+	var upTo ops.Time
+	if !whole && len(out) > 0 {
+		upTo = out[len(out)-1].at // those after it are for the next round, whatever was released since
 	}
 	released, err := s.releases(ctx, f, project, since)
 	if err != nil {
@@ -142,17 +148,22 @@ func (s *Service) lookAtGitLab(ctx context.Context, f *feeder, since time.Time) 
 	if len(out) == 0 {
 		return nil, ops.Time{}, nil
 	}
-	return out, out[len(out)-1].at, nil
+	if upTo.IsZero() {
+		upTo = out[len(out)-1].at
+	}
+	return out, upTo, nil
 }
 
-func (s *Service) deployments(ctx context.Context, f *feeder, project string, since time.Time) (out []missed, err error) {
+// deployments lists those that moved since then, oldest first; whole says whether these are all. Pages are
+// counted here, so that no answer makes this go on for ever.
+func (s *Service) deployments(ctx context.Context, f *feeder, project string, since time.Time) (out []missed, whole bool, err error) {
 	query := url.Values{"order_by": {"updated_at"}, "sort": {"asc"}, "per_page": {"100"}, "updated_after": {since.UTC().Format(time.RFC3339)}}
-	for page := 1; page <= backfillPages && page > 0; {
+	for page := 1; page <= backfillPages; page++ {
 		var list []glDeployment
 		query.Set("page", strconv.Itoa(page))
 		h, err := s.ask(ctx, f, project+"/deployments?"+query.Encode(), &list)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		for _, d := range list {
 			p := glPayload{Status: d.Status, ChangedAt: text(d.UpdatedAt.String()), DeploymentID: d.ID, Environment: d.Environment.Name, SHA: d.SHA[:min(8, len(d.SHA))], Ref: d.Ref}
@@ -163,9 +174,11 @@ func (s *Service) deployments(ctx context.Context, f *feeder, project string, si
 				return made, why, err
 			}))
 		}
-		page, _ = strconv.Atoi(h.Get("X-Next-Page"))
+		if h.Get("X-Next-Page") == "" {
+			return out, true, nil
+		}
 	}
-	return out, nil
+	return out, false, nil
 }
 
 func (s *Service) releases(ctx context.Context, f *feeder, project string, since time.Time) (out []missed, err error) {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -45,18 +46,30 @@ type Secret struct {
 
 // read returns the secret, "" when none is set.
 func (s Secret) read(place string) (string, error) {
-	if s.SecretFile == "" {
-		return s.Secret, nil
+	return secretOf(s.Secret, s.SecretFile, place+".secret_file")
+}
+
+// secretOf is a secret by value or, which wins, the content of a file; place is where the file is named.
+func secretOf(value, file, place string) (string, error) {
+	if file == "" {
+		return value, nil
 	}
-	b, err := os.ReadFile(s.SecretFile)
+	b, err := os.ReadFile(file)
 	if err != nil {
-		return "", ops.Errorf(ops.Invalid, "cannot be read: %w", err).At(place + ".secret_file")
+		return "", ops.Errorf(ops.Invalid, "cannot be read: %w", err).At(place)
 	}
 	text := strings.TrimSpace(string(b))
 	if text == "" {
-		return "", ops.Errorf(ops.Invalid, "is empty").At(place + ".secret_file")
+		return "", ops.Errorf(ops.Invalid, "is empty").At(place)
 	}
 	return text, nil
+}
+
+// apiURL says whether text is the address of an API, below which paths are asked for with a token: it has a host, and
+// nothing that would make another address of them.
+func apiURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
 }
 
 // Bounds of one request.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,8 +37,7 @@ var (
 // validate says which organization is none.
 func (a AzureConfig) validate() error {
 	for _, o := range a.Organizations {
-		u, err := url.Parse(o)
-		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
+		if !apiURL(o) {
 			return ops.Errorf(ops.Invalid, "must be URLs such as https://dev.azure.com/NAME").At("hooks.azure.organizations")
 		}
 	}

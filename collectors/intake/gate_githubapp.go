@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ func (g GitHubApp) open() (*githubApp, error) {
 	if api == "" {
 		api = "https://api.github.com"
 	}
-	if u, err := url.Parse(api); err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Scheme != "https" && u.Scheme != "http" {
+	if !apiURL(api) {
 		return nil, ops.Errorf(ops.Invalid, "must be a URL").At(place + ".api_url")
 	}
 	if g.AppID == "" {

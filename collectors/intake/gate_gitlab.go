@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
-	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -31,17 +29,12 @@ func (g GitLabAPI) open() (*glAPI, error) {
 	if g == (GitLabAPI{}) {
 		return nil, nil
 	}
-	u, err := url.Parse(g.URL)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Scheme != "https" && u.Scheme != "http" {
+	if !apiURL(g.URL) {
 		return nil, ops.Errorf(ops.Invalid, "must be a URL").At(place + ".url")
 	}
-	token := g.Token
-	if g.TokenFile != "" {
-		b, err := os.ReadFile(g.TokenFile)
-		if err != nil {
-			return nil, ops.Errorf(ops.Invalid, "cannot be read: %w", err).At(place + ".token_file")
-		}
-		token = strings.TrimSpace(string(b))
+	token, err := secretOf(g.Token, g.TokenFile, place+".token_file")
+	if err != nil {
+		return nil, err
 	}
 	if token == "" {
 		return nil, ops.Errorf(ops.Invalid, "is missing").At(place + ".token")

@@ -73,6 +73,7 @@ type Service struct {
 	github, gitlab, pagerduty string // secrets, "" for none
 	seen                      *recent
 	client                    *http.Client // of the back-fill
+	feeds                     []*feeder    // of the back-fill; Run alone touches them
 	cursors                   Cursors
 	staging                   sync.Mutex // held while a target becomes a stage, or a window a freeze
 
@@ -135,6 +136,9 @@ func New(o Options) (*Service, error) {
 	if s.gitlabAPI, err = s.cfg.GitLabAPI.open(); err != nil {
 		return nil, err
 	}
+	if err := s.openBackfill(); err != nil {
+		return nil, err
+	}
 	return s, s.register(o.Registerer)
 }
 
@@ -142,7 +146,7 @@ func (s *Service) register(reg prometheus.Registerer) error {
 	s.taken = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_total", Help: "Alerts and changes taken in foreign formats."}, []string{"format"})
 	s.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_rejected_total", Help: "Alerts, changes and whole requests refused in foreign formats."}, []string{"format"})
 	s.unused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_ignored_total", Help: "What was taken in foreign formats and came to nothing, and why."}, []string{"format", "reason"})
-	s.backfilled = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_backfill_total", Help: "What the back-fill looked at, and rounds that failed."}, []string{"format", "outcome"})
+	s.backfilled = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goc_intake_backfill_total", Help: "What the back-fill looked at, what it left out for good, and rounds in which something failed."}, []string{"format", "outcome"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "alertmanager_build_info", Help: "The Alertmanager whose API v2 this program speaks; karma reads it."}, []string{"version"})
 	build.WithLabelValues(alertmanagerVersion).Set(1)
 	if reg == nil {
