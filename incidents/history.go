@@ -31,10 +31,10 @@ func (s *Service) openHistory(o Options) {
 
 // record records the step that has just run. The engine's mutex is held.
 func (s *Service) record(in engine.Input, unsound error) {
+	answers := s.asked.Fresh() // recorded or not: the next step asks again
 	if s.history == nil {
 		return
 	}
-	answers := s.asked.Fresh()
 	switch need := s.history.Needs(); {
 	case unsound != nil:
 		s.log.Error("an input cannot be recorded", "err", unsound)
@@ -46,6 +46,15 @@ func (s *Service) record(in engine.Input, unsound error) {
 		s.begin(need)
 	default:
 		s.history.Step(s.latest, in, answers)
+	}
+}
+
+// abandon notes that a step did not run to its end: what other rooms answered in it is forgotten, and the recording, which
+// cannot tell what the step has changed, begins anew. The engine's mutex is held.
+func (s *Service) abandon() {
+	s.asked.Fresh()
+	if s.history != nil {
+		s.history.Lost(s.latest)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -240,5 +241,72 @@ func TestAReplayOfTheExportedHistoryGivesTheSameIncidents(t *testing.T) {
 				t.Errorf("%+v", played)
 			}
 		})
+	}
+}
+
+// TestOtherRoomsAreAskedInEachStepThoughNothingIsRecorded: what they answered last is not what they would answer now.
+func TestOtherRoomsAreAskedInEachStepThoughNothingIsRecorded(t *testing.T) {
+	n := &night{t: t, at: midnight}
+	complaints := 7
+	n.options = incidents.Options{
+		Catalog: chain(), Journal: newJournal(), Now: func() time.Time { return n.at },
+		VoiceAbove: func(ops.Scope) int { return complaints },
+	}
+	n.start()
+	low := ops.Alert{Labels: map[string]string{"alertname": "Low", "service": "pay"}, EndsAt: ops.At(n.at.Add(time.Hour))}
+	for _, want := range []int{7, 9} {
+		complaints = want
+		n.at = n.at.Add(time.Minute)
+		n.ReceiveAlerts(t.Context(), "rules", []ops.Alert{low})
+		if inc, err := n.Get(t.Context(), "INC-1"); err != nil || inc.Impact.Voice != want {
+			t.Errorf("%d complaints, %v; want %d", inc.Impact.Voice, err, want)
+		}
+	}
+}
+
+// TestAStepThatFailsIsAGapInTheRecordingAndItsAnswersAreForgotten: what it has changed by then nobody knows, but the next
+// step goes by what is true then, and the recording from there on plays back as it was.
+func TestAStepThatFailsIsAGapInTheRecordingAndItsAnswersAreForgotten(t *testing.T) {
+	n := newNight(t, 1)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dark, fails := 7, false
+	n.options.Affected = func(ops.Scope) engine.Affected { return engine.Affected{Devices: dark} }
+	n.options.VoiceAbove = func(ops.Scope) int {
+		if fails {
+			panic("a mistake of ours")
+		}
+		return 0
+	}
+	n.start()
+	receive := func() error {
+		n.at = n.at.Add(time.Minute)
+		_, err := n.ReceiveAlerts(t.Context(), "rules", []ops.Alert{{Labels: map[string]string{"alertname": "Dark", "store": "A1"}, EndsAt: ops.At(n.at.Add(time.Hour))}})
+		n.look()
+		return err
+	}
+	if err := receive(); err != nil {
+		t.Fatal(err)
+	}
+	fails, dark = true, 8
+	if err := receive(); ops.KindOf(err) != ops.Internal {
+		t.Fatalf("%v, want an internal error", err)
+	}
+	fails, dark = false, 9
+	for range 3 {
+		if err := receive(); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.seen["INC-1"].Impact.Devices; got != 9 {
+			t.Errorf("%d dark devices, want 9", got)
+		}
+	}
+	got, played := play(t, n.export(time.Time{}, time.Time{}), history.PlayerOptions{})
+	if diff := cmp.Diff(asJSON(t, n.seen), asJSON(t, got)); diff != "" {
+		t.Errorf("played otherwise (-live +replayed):\n%.4000s", diff)
+	}
+	if len(played.Gaps) != 1 || !strings.Contains(played.Gaps[0], "inputs could not be recorded") {
+		t.Errorf("gaps %q, want one", played.Gaps)
 	}
 }

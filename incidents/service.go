@@ -151,8 +151,7 @@ func (s *Service) step(in engine.Input) (engine.Outputs, []*ops.Receipt) {
 
 // run is step for those who hold the mutex and whose input is whole.
 func (s *Service) run(in engine.Input, unsound error) (engine.Outputs, []*ops.Receipt) {
-	out := s.engine.Step(in, s.tell())
-	s.record(in, unsound)
+	out := s.take(in, unsound)
 	var receipts []*ops.Receipt
 	for _, m := range split(out.Mutation()) {
 		receipts = append(receipts, s.journal.Append(m))
@@ -160,6 +159,20 @@ func (s *Service) run(in engine.Input, unsound error) (engine.Outputs, []*ops.Re
 	s.publish(out)
 	s.counts.observe(out)
 	return out, receipts
+}
+
+// take lets the engine take one input and records that. The mutex is held.
+func (s *Service) take(in engine.Input, unsound error) engine.Outputs {
+	done := false
+	defer func() {
+		if !done { // a mistake of ours, which somebody above turns into an error
+			s.abandon()
+		}
+	}()
+	out := s.engine.Step(in, s.tell())
+	s.record(in, unsound)
+	done = true
+	return out
 }
 
 // do runs one input and waits until it is on disk.

@@ -21,6 +21,7 @@ import (
 type Export struct {
 	ctx      context.Context
 	segments []segment
+	newest   bool // the last of them is the one that is being written
 	from, to time.Time
 }
 
@@ -50,10 +51,11 @@ func (r *Recorder) Export(ctx context.Context, from, to time.Time) (*Export, err
 	if first >= last {
 		return nil, ops.Errorf(ops.NotFound, "nothing was recorded then")
 	}
-	return &Export{ctx: ctx, segments: all[first:last], from: from, to: to}, nil
+	return &Export{ctx: ctx, segments: all[first:last], newest: last == len(all), from: from, to: to}, nil
 }
 
-// WriteTo writes the export as gzip of JSON lines. A segment that was removed meanwhile is marked as a gap.
+// WriteTo writes the export as gzip of JSON lines. A segment that was removed meanwhile, or that ends before its time,
+// is marked as a gap, and the state with which the next one begins is kept.
 func (e *Export) WriteTo(w io.Writer) (int64, error) {
 	n := &counted{w: w}
 	gz, err := gzip.NewWriterLevel(n, gzip.BestSpeed)
@@ -66,12 +68,29 @@ func (e *Export) WriteTo(w io.Writer) (int64, error) {
 			return n.n, err
 		}
 	}
+	whole := false // what came before the segment, as far as it was asked for
 	for i, s := range e.segments {
-		if err := e.copy(gz, s, i == 0); err != nil && !errors.Is(err, errEnough) {
+		c := copying{w: gz, to: e.to, ctx: e.ctx, goesOn: whole, last: s.from}
+		missing, err := c.copy(s)
+		if err != nil {
 			return n.n, err
+		}
+		whole = missing == ""
+		if end := e.newest && i == len(e.segments)-1; !whole && !(end && c.torn) { // the newest is being written
+			if err := gap(gz, c.last, e.until(i), missing); err != nil {
+				return n.n, err
+			}
 		}
 	}
 	return n.n, gz.Close()
+}
+
+// until is when the segment after the one of a number begins.
+func (e *Export) until(i int) time.Time {
+	if i+1 < len(e.segments) {
+		return e.segments[i+1].from
+	}
+	return e.segments[i].from
 }
 
 // gap writes the line that says what is missing.
@@ -87,42 +106,66 @@ func gap(w io.Writer, from, until time.Time, text string) error {
 // errEnough ends the reading of a segment.
 var errEnough = errors.New("the span is over")
 
-// copy writes the lines of one segment up to the end of the span. State is needed only where the export begins, or the
-// program did.
-func (e *Export) copy(w io.Writer, s segment, first bool) error {
+// copying is the way of one segment into an export.
+type copying struct {
+	w        io.Writer
+	ctx      context.Context
+	to       time.Time
+	goesOn   bool      // all that came before is there, so that its own beginning says nothing new
+	skipping bool      // within that beginning
+	last     time.Time // of what was written
+	torn     bool
+}
+
+// copy writes the lines of one segment up to the end of the span, and says what is missing of it.
+func (c *copying) copy(s segment) (missing string, err error) {
 	f, err := os.Open(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return gap(w, s.from, s.from, fmt.Sprintf("the segment of %s is no longer there", ops.At(s.from)))
+		return fmt.Sprintf("the segment of %s is no longer there", ops.At(s.from)), nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close()
-	skipping := false
-	torn, err := Read(f, func(n int, line []byte) error {
-		if n%1000 == 0 && e.ctx.Err() != nil {
-			return e.ctx.Err()
-		}
-		at, kind := peek(line)
-		switch {
-		case !e.to.IsZero() && at.After(e.to):
-			return errEnough
-		case kind == "start" && !first && bytes.Contains(line[:min(len(line), 200)], []byte(`"why":"segment"`)):
-			skipping = true
-		case skipping && kind == "ready":
-			skipping = false
-			return nil
-		}
-		if skipping {
-			return nil
-		}
-		if _, err := w.Write(line); err != nil {
-			return err
-		}
-		_, err := w.Write([]byte{'\n'})
+	torn, err := Read(f, c.line)
+	switch {
+	case errors.Is(err, errEnough):
+		return "", nil
+	case errors.Is(err, errNoGzip):
+		return fmt.Sprintf("the segment of %s cannot be read", ops.At(s.from)), nil
+	case err == nil && torn:
+		c.torn = true
+		return fmt.Sprintf("the segment of %s was cut off or is damaged after %s", ops.At(s.from), ops.At(c.last)), nil
+	}
+	return "", err
+}
+
+// line writes one line. State is needed only where the export begins, where something is missing before, or the program
+// began.
+func (c *copying) line(n int, line []byte) error {
+	if n%1000 == 0 && c.ctx.Err() != nil {
+		return c.ctx.Err()
+	}
+	at, kind := peek(line)
+	switch {
+	case !c.to.IsZero() && at.After(c.to):
+		return errEnough
+	case kind == "start" && c.goesOn && bytes.Contains(line[:min(len(line), 200)], []byte(`"why":"segment"`)):
+		c.skipping = true
+	case c.skipping && kind == "ready":
+		c.skipping = false
+		return nil
+	}
+	if c.skipping {
+		return nil
+	}
+	if at.After(c.last) {
+		c.last = at
+	}
+	if _, err := c.w.Write(line); err != nil {
 		return err
-	})
-	_ = torn // the last few seconds before a crash, or a segment that is being written: what follows begins anew
+	}
+	_, err := c.w.Write([]byte{'\n'})
 	return err
 }
 

@@ -184,21 +184,10 @@ func TestWhatComesFasterThanTheDiskIsAGapAndWhatFollowsIsWhole(t *testing.T) {
 }
 
 func TestTheOldestSegmentsGoFirstAndAnExportSaysWhatIsMissing(t *testing.T) {
-	dir := t.TempDir()
-	r := record(t, dir, history.Config{Keep: ops.Duration(3 * time.Hour)})
-	for hour := range 24 {
-		r.step(low(fmt.Sprint("S-", hour)))
-		r.at = r.at.Add(time.Hour)
-		for range 3 {
-			r.step(engine.Tick{})
-			if err := r.Flush(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	files, err := filepath.Glob(dir + "/*.jsonl.gz")
-	if err != nil || len(files) < 3 || len(files) > 9 { // a busy writer begins up to two an hour; a day makes 24 or more
-		t.Fatalf("%d segments are kept for three hours: %v", len(files), err)
+	r := record(t, t.TempDir(), history.Config{Keep: ops.Duration(3 * time.Hour)})
+	files := r.hours(24)
+	if len(files) < 3 || len(files) > 9 { // a busy writer begins up to two an hour; a day makes 24 or more
+		t.Fatalf("%d segments are kept for three hours", len(files))
 	}
 	incidents, p, _, err := play(t, r.export(start, time.Time{}))
 	if err != nil || len(incidents) == 0 {
@@ -299,4 +288,126 @@ func BenchmarkRecord(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/sample")
 	b.ReportMetric(float64(size)/float64(n), "bytes/sample")
+}
+
+// hours records one step in each of several hours, each in a segment of its own, and returns the files.
+func (r *tape) hours(n int) []string {
+	r.t.Helper()
+	for hour := range n {
+		r.step(low(fmt.Sprint("S-", hour)))
+		r.at = r.at.Add(time.Hour)
+		for range 3 {
+			r.step(engine.Tick{})
+			if err := r.Flush(r.t.Context()); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+	}
+	files, err := filepath.Glob(r.dir + "/*.jsonl.gz")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return files
+}
+
+func TestWhatFollowsASegmentThatIsMissingOrDamagedBeginsWithItsState(t *testing.T) {
+	for name, c := range map[string]struct {
+		harm func(path string, file []byte) error
+		want string
+	}{
+		"removed":                {func(path string, _ []byte) error { return os.Remove(path) }, "is no longer there"},
+		"cut off":                {func(path string, file []byte) error { return os.WriteFile(path, file[:len(file)*2/3], 0o600) }, "was cut off or is damaged"},
+		"cut off to nearly none": {func(path string, file []byte) error { return os.WriteFile(path, file[:5], 0o600) }, "was cut off or is damaged"},
+		"overwritten within":     {func(path string, file []byte) error { return os.WriteFile(path, overwritten(file), 0o600) }, "was cut off or is damaged"},
+		"no gzip": {func(path string, _ []byte) error {
+			return os.WriteFile(path, []byte("\x1f\x8b, or so it seems"), 0o600)
+		}, "cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := record(t, t.TempDir(), history.Config{})
+			files := r.hours(5)
+			if len(files) < 5 {
+				t.Fatalf("%d segments", len(files))
+			}
+			want, _, _, err := play(t, r.export(time.Time{}, time.Time{}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, err := os.ReadFile(files[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := r.Export(t.Context(), time.Time{}, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.harm(files[2], file); err != nil { // while it is about to be sent
+				t.Fatal(err)
+			}
+			var sent bytes.Buffer
+			if _, err := e.WriteTo(&sent); err != nil {
+				t.Fatal(err)
+			}
+			got, p, torn, err := play(t, sent.Bytes())
+			if err != nil || torn {
+				t.Fatalf("torn %v, %v", torn, err)
+			}
+			if g := p.Played().Gaps; len(g) != 1 || !strings.Contains(g[0], c.want) {
+				t.Errorf("gaps %q, want one that %s", g, c.want)
+			}
+			for id, title := range want {
+				if got[id] != title {
+					t.Errorf("%s is %q, was %q", id, got[id], title)
+				}
+			}
+		})
+	}
+}
+
+// overwritten is a file of which a bad disk lost some blocks in the middle.
+func overwritten(file []byte) []byte {
+	out := bytes.Clone(file)
+	for i := len(out) / 2; i < len(out)*3/4; i++ {
+		out[i] = 0xff
+	}
+	return out
+}
+
+func TestADamagedFileIsReadAsFarAsItMakesSense(t *testing.T) {
+	line := `{"at":1,"kind":"tick"}` + "\n"
+	var large strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&large, `{"at":%d,"kind":"tick"}`+"\n", i*i)
+	}
+	file := zipped(large.String())
+	checksum := bytes.Clone(file)
+	checksum[len(checksum)-6] ^= 1
+	for name, c := range map[string]struct {
+		file  []byte
+		torn  bool
+		least int // lines
+		want  string
+	}{
+		"whole":                        {file: file, least: 20_000},
+		"two files, one after another": {file: append(bytes.Clone(file), zipped(line)...), least: 20_001},
+		"a wrong checksum":             {file: checksum, torn: true, least: 20_000},
+		"blocks of a bad disk":         {file: overwritten(file), torn: true, least: 1_000},
+		"text after its end":           {file: append(bytes.Clone(file), line...), torn: true, least: 20_000},
+		"its first bytes alone":        {file: file[:7], torn: true},
+		"first bytes of gzip only":     {file: []byte("\x1f\x8bis no gzip at all"), want: "begins as gzip does, but is none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines := 0
+			torn, err := history.Read(bytes.NewReader(c.file), func(int, []byte) error { lines++; return nil })
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%v, want %q", err, c.want)
+				}
+				return
+			}
+			if err != nil || torn != c.torn || lines < c.least {
+				t.Errorf("%d lines, torn %v, %v; want at least %d, torn %v", lines, torn, err, c.least, c.torn)
+			}
+		})
+	}
 }

@@ -26,6 +26,7 @@ type Options struct {
 const (
 	maxWaiting = 4_096   // steps
 	maxValues  = 200_000 // samples and alerts in them
+	valueBytes = 128     // of a catalog that waits weigh as much as one
 )
 
 // Recorder writes what an engine is told. Step, Needs and Begin are called under the engine's mutex, never wait for the
@@ -36,6 +37,7 @@ type Recorder struct {
 	figures *figures
 	queue   chan entry
 	waiting atomic.Int64         // values in the queue
+	begins  atomic.Bool          // a beginning is in the queue, or is being written
 	stopped atomic.Bool          // the disk did not take it; the writer tries again later
 	needs   atomic.Pointer[Need] // what the writer wants
 	closing chan struct{}
@@ -61,13 +63,18 @@ type entry struct {
 
 // Start begins to record into o.Dir. The first thing it needs is a beginning.
 func Start(o Options) *Recorder {
+	r := newRecorder(o)
+	go newWriter(r).run()
+	return r
+}
+
+func newRecorder(o Options) *Recorder {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Recorder{o: o, log: o.Logger, queue: make(chan entry, maxWaiting), closing: make(chan struct{}), ended: make(chan struct{})}
 	r.figures = newFigures(o.Registerer, r)
 	r.want("start")
-	go newWriter(r).run()
 	return r
 }
 
@@ -76,10 +83,19 @@ func (r *Recorder) want(n Need) { r.needs.Store(&n) }
 // Step records one step that has run.
 func (r *Recorder) Step(at time.Time, in engine.Input, answers []engine.Answer) {
 	r.step++
-	if r.lost > 0 || r.stopped.Load() || !r.offer(entry{step: r.step, at: at, in: in, answers: answers}) {
+	if r.broken() || !r.offer(entry{step: r.step, at: at, in: in, answers: answers}) {
 		r.lose(at)
 	}
 }
+
+// broken says whether what is recorded could not be told from what went before: only a beginning helps.
+func (r *Recorder) broken() bool {
+	n := r.needs.Load()
+	return r.lost > 0 || r.stopped.Load() || n != nil && *n != "segment"
+}
+
+// Lost notes that an input changed the engine and cannot be recorded. What follows begins anew.
+func (r *Recorder) Lost(at time.Time) { r.lose(at) }
 
 func (r *Recorder) lose(at time.Time) {
 	if r.lost == 0 {
@@ -91,7 +107,7 @@ func (r *Recorder) lose(at time.Time) {
 
 // offer hands an entry to the writer; false when too much waits already.
 func (r *Recorder) offer(e entry) bool {
-	n := valuesOf(e.in)
+	n := e.weight()
 	if r.waiting.Load()+n > maxValues {
 		return false
 	}
@@ -104,9 +120,24 @@ func (r *Recorder) offer(e entry) bool {
 	}
 }
 
-// valuesOf is how much an input weighs in the queue.
-func valuesOf(in engine.Input) int64 {
-	switch in := in.(type) {
+// idle says whether the queue is half empty or more.
+func (r *Recorder) idle() bool {
+	return len(r.queue) < maxWaiting/2 && r.waiting.Load() < maxValues/2
+}
+
+// isBeginning says whether a segment begins with e.
+func (e *entry) isBeginning() bool { return e.begins != nil && e.in == nil }
+
+// weight is how much an entry weighs in the queue. A beginning is as large as the state is and cannot be told in parts:
+// of those only one waits, and what follows it may still come.
+func (e *entry) weight() int64 {
+	if e.isBeginning() {
+		return 0
+	}
+	if e.begins != nil {
+		return 1 + int64(len(e.begins))/valueBytes
+	}
+	switch in := e.in.(type) {
 	case engine.Samples:
 		return int64(len(in.Samples))
 	case engine.Alerts:
@@ -115,15 +146,14 @@ func valuesOf(in engine.Input) int64 {
 	return 1
 }
 
-// Needs says whether the recording wants a beginning now, and why: to be asked after each step.
+// Needs says whether the recording wants a beginning now, and why: to be asked after each step. While much waits for the
+// disk, or a beginning does, it wants none: one is a copy of the whole state, and would not be taken.
 func (r *Recorder) Needs() Need {
 	switch {
-	case r.stopped.Load():
+	case r.stopped.Load() || r.begins.Load() || !r.idle():
 		return ""
-	case r.lost > 0 && len(r.queue) < maxWaiting/2:
-		return "gap"
 	case r.lost > 0:
-		return ""
+		return "gap"
 	}
 	if n := r.needs.Load(); n != nil {
 		return *n
@@ -142,10 +172,17 @@ func (r *Recorder) Begin(why Need, at time.Time, settings engine.Config, cat *op
 		r.figures.lost.Inc()
 		return
 	}
-	if r.offer(entry{at: at, begins: b}) {
-		r.lost = 0
-		r.needs.Store(nil)
+	if !r.begins.CompareAndSwap(false, true) {
+		r.want(why) // later
+		return
 	}
+	if !r.offer(entry{at: at, begins: b}) {
+		r.begins.Store(false)
+		r.want(why)
+		return
+	}
+	r.lost = 0
+	r.needs.Store(nil)
 }
 
 // gapLine says what was lost since the last beginning, if anything was.
@@ -163,7 +200,7 @@ func (r *Recorder) Reload(at time.Time, cat *ops.Catalog) {
 	if err == nil {
 		b, err = engine.AppendLine(b, engine.Head{Kind: "reload", At: at}, nil)
 	}
-	if err != nil || r.lost > 0 || r.stopped.Load() || !r.offer(entry{at: at, begins: b, in: engine.Topology{}}) {
+	if err != nil || r.broken() || !r.offer(entry{at: at, begins: b, in: engine.Topology{}}) {
 		r.lose(at)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 )
 
@@ -75,6 +76,11 @@ func retain(dir string, keep time.Duration, maxBytes int64, now time.Time) error
 	if err != nil {
 		return err
 	}
+	return prune(all, keep, maxBytes, now)
+}
+
+// prune is retain for files that were listed a moment ago. One that somebody else has removed meanwhile is as it should be.
+func prune(all []segment, keep time.Duration, maxBytes int64, now time.Time) error {
 	var total int64
 	for _, s := range all {
 		total += s.size
@@ -85,20 +91,31 @@ func retain(dir string, keep time.Duration, maxBytes int64, now time.Time) error
 		if last || total <= maxBytes && now.Sub(all[i+1].from) <= keep { // it ends where the next begins
 			break
 		}
-		errs = append(errs, os.Remove(s.path))
+		if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 		total -= s.size
 	}
 	return errors.Join(errs...)
 }
 
+// errNoGzip is a file that is gzip by its first two bytes only.
+var errNoGzip = errors.New("the file begins as gzip does, but is none")
+
 // Read calls each with every line of a replay file, JSON lines or gzip of them, and its number from 1. What each is
-// given is valid only until it returns. A file that was cut off is read as far as it goes: then torn is true.
+// given is valid only until it returns. A file that was cut off, or that is damaged further on, is read as far as it
+// goes: then torn is true. One that cannot be gzip from its first bytes on is an error.
 func Read(rd io.Reader, each func(n int, line []byte) error) (torn bool, err error) {
 	buffered := bufio.NewReaderSize(rd, 256<<10)
 	rd = buffered
 	if head, _ := buffered.Peek(2); len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
-		if rd, err = gzip.NewReader(buffered); err != nil {
-			return errors.Is(err, io.ErrUnexpectedEOF), nil // cut off within its first bytes
+		switch rd, err = gzip.NewReader(buffered); {
+		case errors.Is(err, io.ErrUnexpectedEOF): // cut off within its first bytes
+			return true, nil
+		case broken(err):
+			return false, errNoGzip
+		case err != nil:
+			return false, err
 		}
 	}
 	lines := bufio.NewScanner(&tornReader{rd: rd, torn: &torn})
@@ -130,7 +147,8 @@ func wholeLines(torn *bool) bufio.SplitFunc {
 	}
 }
 
-// tornReader makes an end of a gzip stream that comes too early an end.
+// tornReader makes an end of where a gzip stream ends too early or makes no sense any more: what a crash or a bad disk
+// leaves behind.
 type tornReader struct {
 	rd   io.Reader
 	torn *bool
@@ -138,8 +156,14 @@ type tornReader struct {
 
 func (t *tornReader) Read(b []byte) (int, error) {
 	n, err := t.rd.Read(b)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if broken(err) {
 		*t.torn, err = true, io.EOF
 	}
 	return n, err
+}
+
+// broken says whether err is the stream's and not that of the disk under it.
+func broken(err error) bool {
+	var corrupt flate.CorruptInputError
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt)
 }

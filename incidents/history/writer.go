@@ -21,12 +21,14 @@ type writer struct {
 	gz      *gzip.Writer
 	began   time.Time // of the segment
 	written int64     // bytes of the segment
+	base    int64     // bytes of its beginning: the state, which is as large as it is
+	create  func(dir string, from time.Time) (*os.File, error)
 	dirty   bool
 	buf     []byte
 	retry   time.Time // when to try again after a failure
 }
 
-func newWriter(r *Recorder) *writer { return &writer{r: r} }
+func newWriter(r *Recorder) *writer { return &writer{r: r, create: create} }
 
 func (w *writer) run() {
 	defer close(w.r.ended)
@@ -56,8 +58,9 @@ func (w *writer) take(e entry) {
 		w.fail(err)
 		e.flushed <- err
 		return
-	case e.begins != nil && e.in == nil:
+	case e.isBeginning():
 		w.fail(w.begin(e))
+		w.settle()
 	case w.file == nil: // it is lost: the beginning that follows a failure says so
 		w.r.figures.lost.Inc()
 	case e.begins != nil:
@@ -65,27 +68,47 @@ func (w *writer) take(e entry) {
 	default:
 		w.fail(w.append(e))
 	}
-	w.r.waiting.Add(-valuesOf(e.in))
+	w.r.waiting.Add(-e.weight())
 }
 
-// begin starts a segment.
+// begin starts a segment. Where it cannot be begun no file is left behind: it would say that nothing happened then.
 func (w *writer) begin(e entry) error {
 	if err := errors.Join(w.end(), os.MkdirAll(w.r.o.Dir, 0o700)); err != nil {
 		return err
 	}
 	c := w.r.o.Config
-	if err := retain(w.r.o.Dir, c.keep(), c.maxBytes()-c.segmentBytes(), e.at); err != nil {
+	if err := retain(w.r.o.Dir, c.keep(), c.maxBytes()-c.segmentBytes()-w.base, e.at); err != nil {
 		return err
 	}
-	f, err := create(w.r.o.Dir, e.at)
+	f, err := w.create(w.r.o.Dir, e.at)
 	if err != nil {
 		return err
 	}
 	w.file, w.began, w.written = f, e.at, 0
-	if w.gz, err = gzip.NewWriterLevel(w, gzip.BestSpeed); err != nil {
-		return err
+	if w.gz, err = gzip.NewWriterLevel(w, gzip.BestSpeed); err == nil {
+		err = errors.Join(w.write(e.begins), w.flush())
 	}
-	return errors.Join(w.write(e.begins), w.flush())
+	if err != nil {
+		return errors.Join(err, w.remove())
+	}
+	w.base = w.written
+	return nil
+}
+
+// settle lets the next beginning come. A new segment that was asked for while this one waited is no longer needed.
+func (w *writer) settle() {
+	if n := w.r.needs.Load(); n != nil && *n == "segment" {
+		w.r.needs.CompareAndSwap(n, nil)
+	}
+	w.r.begins.Store(false)
+}
+
+// remove takes back the segment that was to begin.
+func (w *writer) remove() error {
+	name := w.file.Name()
+	w.file.Close() // what it says is no news
+	w.file, w.gz, w.dirty = nil, nil, false
+	return os.Remove(name)
 }
 
 func (w *writer) append(e entry) error {
@@ -98,7 +121,7 @@ func (w *writer) append(e entry) error {
 		return nil
 	}
 	w.r.figures.steps.Inc()
-	if w.written > w.r.o.Config.segmentBytes() || e.at.Sub(w.began) > segmentTime {
+	if w.written-w.base > w.r.o.Config.segmentBytes() || e.at.Sub(w.began) > segmentTime {
 		w.wantSegment()
 	}
 	return w.write(b)

@@ -46,7 +46,7 @@ func worstPair(pairs []*comparison, w Weights) (worst *comparison, strength, wei
 			bound = w.Gap
 		}
 		if s >= 0.1 && s*bound > weight {
-			worst, strength, weight = p, s*bound/max(w.Gap, 1e-9), s*bound
+			worst, strength, weight = p, min(1, s*bound/max(w.Gap, 1e-9)), s*bound
 		}
 	}
 	return worst, strength, weight

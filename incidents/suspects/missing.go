@@ -52,7 +52,7 @@ func (b *batch) noGap(k Case, s *symptom, c *candidate) string {
 	switch m := c.measured; {
 	case !c.treatedBy(b.now):
 		return "unfinished"
-	case m == nil:
+	case !b.measurable(c): // what is known of other services may be measured none the less
 		return "no_samples"
 	case m.worst != nil || m.most != nil:
 		return ""

@@ -26,11 +26,13 @@ func TestWhatCouldNotBeComputedIsSaidInsteadOfANumber(t *testing.T) {
 		change  ops.Change
 		stores  []string
 		samples map[string]float64 // by unit, from before the onset on
+		of      string             // the service that they are of, pay unless told
 		late    bool               // and from after it only
 		want    []string
 	}{
 		"a stage that has not finished":                {change: fresh, want: []string{"gap unfinished"}},
 		"nothing is kept of the service":               {change: gray("c", "pay"), want: []string{"gap no_samples"}},
+		"only what the service calls is kept":          {change: gray("c", "pay"), samples: map[string]float64{"bank-1": 0.5}, of: "bank", want: []string{"gap no_samples"}},
 		"the treated unit was never seen":              {change: gray("c", "pay"), samples: map[string]float64{"pay-v1-1": 0.99}, want: []string{"gap treated_unseen"}},
 		"only the treated unit was seen":               {change: gray("c", "pay"), samples: map[string]float64{"pay-v2": 0.99}, want: []string{"gap untreated_unseen"}},
 		"the history was cut in the middle":            {change: gray("c", "pay"), samples: map[string]float64{"pay-v1-1": 0.99, "pay-v2": 0.98}, late: true, want: []string{"untreated no_before"}},
@@ -46,7 +48,11 @@ func TestWhatCouldNotBeComputedIsSaidInsteadOfANumber(t *testing.T) {
 				if c.late {
 					before = math.NaN()
 				}
-				put(w, unit(u), before, v)
+				s := unit(u)
+				if c.of != "" {
+					s.Service, before = c.of, 0.99 // it gets worse
+				}
+				put(w, s, before, v)
 			}
 			r := suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}, Stores: c.stores}, []*ops.Change{&c.change}, w, onset.Add(time.Minute))
 			var got []string

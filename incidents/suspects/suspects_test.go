@@ -307,6 +307,31 @@ func TestAGapOfACallerIsExplainedByASuspiciousChangeBelow(t *testing.T) {
 	}
 }
 
+func TestNoMoreThanAGapIsExplainedAwayHoweverTheWeightsStand(t *testing.T) {
+	w := world()
+	w.Weights.Gap, w.Weights.GapLatency, w.Weights.ExplainedAway = 1, 6, 1
+	for service, v2 := range map[string]float64{"pay": 0.9, "bank": 2} {
+		put(w, ops.Sample{Indicator: "latency_p99_seconds", Service: service, Caller: "x", Unit: service + "-v2"}, math.NaN(), v2)
+		for i := range 2 {
+			put(w, ops.Sample{Indicator: "latency_p99_seconds", Service: service, Caller: "x", Unit: fmt.Sprint(service, "-v1-", i+1)}, 0.1, 0.1)
+		}
+	}
+	w.Graph = suspects.NewGraph([][2]string{{"pay", "bank"}})
+	caller, below := gray("caller", "pay"), gray("below", "bank")
+	r := suspects.Rank(suspects.Case{Onset: onset, Services: []string{"pay"}}, []*ops.Change{&caller, &below}, w, onset.Add(time.Minute))
+	weights := map[string]float64{}
+	for _, s := range r.Suspects {
+		if s.ChangeID == "caller" {
+			for _, e := range append(s.Reasons, s.Against...) {
+				weights[e.Term] = e.Weight
+			}
+		}
+	}
+	if weights["explained"] >= 0 || -weights["explained"] > weights["gap"] {
+		t.Errorf("of a gap of %v %v is explained away", weights["gap"], weights["explained"])
+	}
+}
+
 func TestPeersThatAreWellSayNothingOfAUnitThatSaysNothing(t *testing.T) {
 	w := world()
 	at(w, "pay", "shop", 0.99, 0.7)
