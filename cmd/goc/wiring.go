@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"os/signal"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,9 +134,9 @@ func (a *app) reload(context.Context) error {
 	if fixed := old.fixedThatDiffer(cfg); len(fixed) > 0 {
 		return ops.Errorf(ops.Conflict, "%s changed, which takes a restart; nothing was taken", strings.Join(fixed, ", ")).WithHint("restart goc, or undo that")
 	}
-	if err := a.apply(cfg); err != nil {
-		if back := a.apply(old); back != nil {
-			a.log.Error("after a reload that failed the old configuration is not wholly back: restart", "err", back)
+	if err, lost := switchOver(a.takes(cfg), a.takes(old)); err != nil {
+		if lost != nil {
+			a.log.Error("after a reload that failed the old configuration is not wholly back: restart", "err", lost)
 		}
 		return err
 	}
@@ -145,14 +147,30 @@ func (a *app) reload(context.Context) error {
 	return nil
 }
 
-// apply hands a configuration to every room that takes one while it runs, those first that may refuse it.
-func (a *app) apply(cfg *config) error {
+// switchOver hands the new configuration to one room after the other. Where one refuses it, those that took it are given
+// the old one again, the last first, and nobody else: a room that refuses stays as it was. lost is of those that would
+// not have it back.
+func switchOver(takes, back []func() error) (err, lost error) {
+	for n, take := range takes {
+		if err = take(); err == nil {
+			continue
+		}
+		for _, undo := range slices.Backward(back[:n]) {
+			lost = errors.Join(lost, undo())
+		}
+		return err, lost
+	}
+	return nil, nil
+}
+
+// takes hands a configuration to each room that takes one while it runs, those first that may refuse it.
+func (a *app) takes(cfg *config) []func() error {
 	interval := time.Duration(cfg.AlertRules.Interval)
 	if interval == 0 {
 		interval = cfg.Metrics.EvaluationInterval()
 	}
 	catalog := &cfg.Catalog.Catalog
-	for _, take := range []func() error{
+	return []func() error{
 		func() error { return a.rules.Reload(cfg.AlertRules.Files, cfg.AlertRules.Shipped(), interval) },
 		func() error { return a.drills.Reload(cfg.Drills) },
 		func() error { return a.fleet.Reload(catalog) },
@@ -160,14 +178,8 @@ func (a *app) apply(cfg *config) error {
 		func() error { return a.plans.Reload(cfg.Plans) },
 		a.web.ReloadTokens,
 		func() error { return a.changes.Reload(catalog) },
-	} {
-		if err := take(); err != nil {
-			return err
-		}
+		func() error { a.voice.Reload(catalog); a.incidents.Reload(catalog); return nil },
 	}
-	a.voice.Reload(catalog)
-	a.incidents.Reload(catalog)
-	return nil
 }
 
 // fixedThatDiffer names the sections that are read only at the start and are not in n what they are in c.
