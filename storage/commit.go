@@ -58,6 +58,7 @@ func (s *Store) commit(batch []*op) error {
 		settle(batch, b.events)
 	}
 	s.feed.publish(b.events)
+	s.copier.after(batch)
 	if len(b.effects) > 0 {
 		select {
 		case s.effects <- struct{}{}:

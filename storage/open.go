@@ -63,6 +63,8 @@ type dialect struct {
 	held    *sql.Conn     // PostgreSQL: the connection with the advisory lock, which the writer takes over
 	timeout time.Duration // of one transaction; 0 for none
 
+	checkpoint *sql.DB // SQLite: one connection that copies the log into the database; nil otherwise
+
 	unsafe    string             // a setting of the server by which a commit may not be on disk; empty when all is well
 	isolation sql.IsolationLevel // at which a transaction that reads sees one state
 }
@@ -89,7 +91,11 @@ func (d *dialect) close() error {
 		}
 		return errors.Join(err, d.read.Close())
 	}
-	return errors.Join(d.read.Close(), d.write.Close())
+	errs := []error{d.read.Close()}
+	if d.checkpoint != nil {
+		errs = append(errs, d.checkpoint.Close())
+	}
+	return errors.Join(append(errs, d.write.Close())...)
 }
 
 // migrate brings the schema up to this program's version, and refuses one that is newer.

@@ -36,8 +36,8 @@ func connectSQLite(ctx context.Context, file string) (*dialect, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The log grows to 16 MB before it is copied into the database, and a burst does not leave it larger than 64 MB.
-	_, err = write.ExecContext(ctx, `PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864`)
+	// No commit copies the log into the database (see checkpointer); a burst does not leave it larger than 64 MB.
+	_, err = write.ExecContext(ctx, `PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864`)
 	if err != nil {
 		return nil, errors.Join(explain(err), write.Close())
 	}
@@ -46,6 +46,9 @@ func connectSQLite(ctx context.Context, file string) (*dialect, error) {
 		return nil, errors.Join(err, write.Close())
 	}
 	d.write = write
+	if d.checkpoint, err = openSQLite(ctx, file, 1, url.Values{"_synchronous": {"FULL"}, "_busy_timeout": {"10000"}}); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
 	return d, nil
 }
 

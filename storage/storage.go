@@ -44,6 +44,7 @@ type Store struct {
 
 	lock   *dirLock // nil when there is no data folder
 	writer *writer  // owned by the committer
+	copier *checkpointer
 
 	queue    queue
 	feed     feed
@@ -98,6 +99,9 @@ func open(ctx context.Context, o Options, place place) (*Store, error) {
 	}
 	if d.unsafe != "" {
 		s.log.Warn("the database does not keep what was acknowledged through a power cut", "setting", d.unsafe)
+	}
+	if s.copier, err = newCheckpointer(ctx, d, w, s.log); err != nil {
+		return nil, errors.Join(err, w.close(), d.close())
 	}
 	s.lastSeq.Store(w.chain.seq)
 	s.queue.init()
@@ -176,6 +180,7 @@ func (s *Store) Close() error {
 	s.closeOne.Do(func() {
 		s.queue.close()
 		<-s.stopped
+		s.copier.stop()
 		s.feed.stop()
 		s.metrics.unregister()
 		s.closeErr = errors.Join(s.writer.close(), s.d.close(), s.lock.release())

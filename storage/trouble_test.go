@@ -254,7 +254,7 @@ func TestPlacesThatCannotBe(t *testing.T) {
 
 func TestTheConnectionThatWritesWaitsForTheDisk(t *testing.T) {
 	onEach(t, func(t *testing.T, o storage.Options) {
-		want := map[string]string{"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2", "PRAGMA foreign_keys": "1"}
+		want := map[string]string{"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2", "PRAGMA foreign_keys": "1", "PRAGMA wal_autocheckpoint": "0"}
 		if o.URL != "" {
 			o.URL += "&synchronous_commit=off"
 			want = map[string]string{"SHOW synchronous_commit": "on"}
