@@ -83,3 +83,40 @@ func TestAnApprovalIsOfOneVersionAndOfItsStages(t *testing.T) {
 	_, err = r.Check(context.Background(), ci, ops.GateRequest{Change: &ops.Change{ID: c.ID, Kind: ops.KindRelease, Service: "pay", Version: "1.2.4"}})
 	refused(t, err, ops.Conflict, "another version")
 }
+
+func TestOnePersonInTwoSpellingsIsOneAlsoAfterARestart(t *testing.T) {
+	two := changes.Config{Approvals: map[string]changes.ApprovalRule{"medium": {Need: 2}}}
+	zhao, also := ops.Principal{Name: "Zhao", Role: ops.Commander}, ops.Principal{Name: "zhao ", Role: ops.Commander}
+	waits := func(t *testing.T, r *room, change string) {
+		t.Helper()
+		r.reopen()
+		scenario{want: "wait: approval wait", says: []string{"1 of 2"}}.judge(t, r.check(ci, ops.GateRequest{ChangeID: change, Stage: 1}))
+	}
+	t.Run("who approves one stage after another", func(t *testing.T) {
+		r := open(t, two)
+		c := r.record(ci, staged())
+		for stage, who := range []ops.Principal{zhao, also} {
+			a, err := r.Approve(t.Context(), who, ops.Approval{ChangeID: c.ID, Stages: []int{stage + 1}})
+			if err != nil || a.Person != "Zhao" {
+				t.Fatalf("%q approved, %v", a.Person, err)
+			}
+			r.reopen()
+		}
+		waits(t, r, c.ID)
+		rows := 0
+		if err := r.journal.Load(t.Context(), "approval", func(ops.Record) error { rows++; return nil }); err != nil || rows != 1 {
+			t.Errorf("%d approvals are on record, %v; want 1", rows, err)
+		}
+	})
+	t.Run("who is on record in both", func(t *testing.T) {
+		r := open(t, two)
+		c := r.record(ci, staged())
+		for _, who := range []ops.Principal{zhao, also} {
+			a := ops.Approval{ChangeID: c.ID, Version: c.Version, Person: who.Name, Role: who.Role, Stages: []int{1, 2, 3}, At: ops.At(r.at)}
+			if _, err := r.journal.Append(ops.Mutation{Put: []ops.Record{ops.Encode("approval", c.ID+"/"+who.Name, a)}}).Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waits(t, r, c.ID)
+	})
+}

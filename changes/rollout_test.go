@@ -202,6 +202,9 @@ func TestWhoResumesWhatWasPausedIsNotPausedAgainForTheSameIncident(t *testing.T)
 	if got := r.event(commander, c.ID, ops.ChangeEvent{Event: "resume"}); got.PausedFor != "" {
 		t.Errorf("it goes on, and is paused for %q", got.PausedFor)
 	}
+	if _, err := r.Evidence(context.Background(), ci, c.ID, map[string]string{"code": "https://wiki/code"}); err != nil { // which makes it go out no more than before
+		t.Fatal(err)
+	}
 	r.tick()
 	r.reopen()
 	r.tick()

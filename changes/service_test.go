@@ -417,3 +417,21 @@ func TestARollbackThatIsNotOnRecordPassesAFreezeToo(t *testing.T) {
 		t.Errorf("a rollback in the freeze: %s %v, want allow", d.Decision, d.Reasons)
 	}
 }
+
+func TestARollbackNamesTheVersionThatItGoesBackToAndPasses(t *testing.T) {
+	r := open(t, changes.Config{})
+	if _, err := r.AddFreeze(t.Context(), commander, ops.Freeze{Name: "11.11", Reason: "sale", From: ops.At(monday.Add(-time.Hour)), To: ops.At(monday.Add(time.Hour))}); err != nil {
+		t.Fatal(err)
+	}
+	c := r.record(ci, staged())
+	back := &ops.Change{Kind: ops.KindRelease, Service: "pay", Version: "1.2.2"}
+	_, err := r.Check(t.Context(), ci, ops.GateRequest{ChangeID: c.ID, Change: back})
+	refused(t, err, ops.Conflict, "another version")
+	if d := r.check(ci, ops.GateRequest{ChangeID: c.ID, Change: back, Rollback: true}); d.Decision != ops.EffectAllow || d.ChangeID != c.ID {
+		t.Errorf("a rollback of %s to 1.2.2: %s %v, want allow", d.ChangeID, d.Decision, d.Reasons)
+	}
+	unsettled := ops.Change{Kind: "rollback", Service: "pay", Stages: []ops.Stage{{Share: 0.1, Scope: ops.Scope{City: []string{"Atlantis"}}}}}
+	if d := r.check(ci, ops.GateRequest{Change: &unsettled}); d.Decision != ops.EffectAllow {
+		t.Errorf("a rollback whose rings name no stores: %s %v, want allow", d.Decision, d.Reasons)
+	}
+}
