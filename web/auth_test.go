@@ -55,10 +55,14 @@ func TestARefusedTokenSaysWhyAndLeavesAnAuditLine(t *testing.T) {
 	clock := start
 	w := newWorld(t, func(o *web.Options) { o.Now = func() time.Time { return clock } })
 	good := w.tokens[ops.Viewer]
+	typo := "x"
+	if good[20] == 'x' {
+		typo = "y"
+	}
 	short := w.must(201, w.do(ops.Admin, "POST", "/api/v1/tokens", `{"name":"short","role":"viewer","expires_in":"1h"}`)).json(t)["token"].(string)
 	clock = clock.Add(time.Hour)
 	for _, c := range []struct{ name, header, says string }{
-		{"a typing error is told from an unknown token", "Bearer " + good[:20] + "x" + good[21:], "no token"},
+		{"a typing error is told from an unknown token", "Bearer " + good[:20] + typo + good[21:], "no token"},
 		{"a part is missing", "Bearer " + good[:30], "no token"},
 		{"well formed, but of nobody", "Bearer goc_aaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_bf99f482", "not known"},
 		{"expired", "Bearer " + short, "expired"},

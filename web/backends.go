@@ -71,6 +71,9 @@ type (
 		Overrides(ctx context.Context, open bool) ([]ops.Override, error) // the newest first
 		ReviewOverride(ctx context.Context, who ops.Principal, id string, r ops.OverrideReview) (ops.Override, error)
 		Hygiene(ctx context.Context) (ops.GateHygiene, error)
+		Standing(ctx context.Context, who ops.Principal, id string) (ops.GateStanding, error)
+		Held(ctx context.Context, who ops.Principal) ([]ops.GateStanding, error) // the newest first
+		Rules(ctx context.Context) (ops.GateRules, error)
 		Check(ctx context.Context, who ops.Principal, r ops.GateRequest) (ops.Decision, error)
 		Approve(ctx context.Context, who ops.Principal, a ops.Approval) (ops.Approval, error)
 		Override(ctx context.Context, who ops.Principal, o ops.Override) (ops.Override, error)

@@ -428,6 +428,22 @@ func (r changeRoom) Evidence(ctx context.Context, _ ops.Principal, id string, _ 
 	return r.Get(ctx, id)
 }
 
+func (r changeRoom) Standing(_ context.Context, who ops.Principal, id string) (ops.GateStanding, error) {
+	if id != "CHG-1" {
+		return ops.GateStanding{}, ops.Errorf(ops.NotFound, "no change of that id is on record")
+	}
+	return ops.GateStanding{ChangeID: id, Decision: "wait", Reasons: []ops.Reason{}, Approvals: []ops.Approval{}, Counting: []string{}, Reviews: []ops.Review{}, Why: "for " + who.Name}, nil
+}
+
+func (r changeRoom) Held(ctx context.Context, who ops.Principal) ([]ops.GateStanding, error) {
+	st, err := r.Standing(ctx, who, "CHG-1")
+	return []ops.GateStanding{st}, err
+}
+
+func (r changeRoom) Rules(context.Context) (ops.GateRules, error) {
+	return ops.GateRules{Policies: []ops.PolicyStanding{}, RedLines: []ops.RedLineState{}, Budgets: []ops.BudgetLeft{}}, nil
+}
+
 func (r changeRoom) Maintenance(context.Context) (ops.GateMaintenance, error) {
 	return ops.GateMaintenance{}, nil
 }

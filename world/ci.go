@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -25,6 +26,9 @@ type release struct {
 	apply     func(id string, stores []string) // what reaching these stores does
 	undo      func(id string, stores []string)
 	firstOnly bool // stays in its first ring until someone decides
+	yields    bool // lets others go ahead
+	reviews   map[string]string
+	labels    map[string]string
 }
 
 // ci is the chain's release system: it asks the gate before each ring and reports what it does.
@@ -32,11 +36,13 @@ type ci struct {
 	client *gocClient
 	say    func(who, format string, args ...any)
 	bake   time.Duration
+	held   func(ctx context.Context, change string, d ops.Decision) bool // asks people; false: nobody can help
 
 	mu       sync.Mutex
 	rng      *rand.Rand
 	versions map[string]int
 	live     map[string]*flight
+	waiting  int // releases without their first ring that others let go ahead
 }
 
 // flight is a release under way or out.
@@ -91,8 +97,15 @@ func (c *ci) launch(ctx context.Context, r release) (string, error) {
 	if r.version != "" {
 		body["version"], body["previous_version"] = r.version, r.previous
 	}
-	if r.drill != "" {
-		body["labels"] = map[string]string{"drill": r.drill}
+	if len(r.reviews) > 0 {
+		body["reviews"] = r.reviews
+	}
+	if labels := r.allLabels(); len(labels) > 0 {
+		body["labels"] = labels
+	}
+	if !r.yields {
+		c.queue(1)
+		defer c.queue(-1)
 	}
 	ch, err := c.client.record(ctx, body)
 	if err != nil {
@@ -108,6 +121,39 @@ func (c *ci) launch(ctx context.Context, r release) (string, error) {
 	return ch.ID, <-first
 }
 
+// allLabels are a release's labels, its drill among them.
+func (r release) allLabels() map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, r.labels)
+	if r.drill != "" {
+		out["drill"] = r.drill
+	}
+	return out
+}
+
+// queue counts a release that waits for its first ring.
+func (c *ci) queue(by int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting += by
+}
+
+func (c *ci) busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting > 0
+}
+
+// letAhead waits until no release waits that goes ahead; false when ctx ended first.
+func (c *ci) letAhead(ctx context.Context) bool {
+	for c.busy() {
+		if !pause(ctx, time.Second) {
+			return false
+		}
+	}
+	return true
+}
+
 // fly takes a release through its rings, asking the gate before each.
 func (c *ci) fly(ctx context.Context, id string, f *flight, first chan<- error) {
 	defer close(f.done)
@@ -118,7 +164,12 @@ func (c *ci) fly(ctx context.Context, id string, f *flight, first chan<- error) 
 		}
 	}
 	for i, ring := range f.rings {
+		if i == 0 && f.yields && !c.letAhead(ctx) {
+			told(ctx.Err())
+			return
+		}
 		if err := c.wait(ctx, id, i+1); err != nil {
+			c.give(ctx, id, err)
 			told(err)
 			return
 		}
@@ -157,13 +208,26 @@ func (c *ci) reach(ctx context.Context, id string, f *flight, stage int, ring []
 	return c.client.event(ctx, id, "stage_finished", stage, "")
 }
 
-// wait asks the gate until it allows the stage. It gives up after ten minutes or on an error that stays.
+// give up a release that the gate does not let out.
+func (c *ci) give(ctx context.Context, id string, why error) {
+	if ctx.Err() != nil {
+		return // somebody takes it back
+	}
+	c.say("CI", "%s is given up: %v", id, why)
+	c.client.event(ctx, id, "abort", 0, clip(why.Error()))
+}
+
+// wait asks the gate until it allows the stage. It gives up when a policy says no and nobody can help, after ten minutes,
+// or on an error that stays.
 func (c *ci) wait(ctx context.Context, id string, stage int) error {
 	deadline, said := time.Now().Add(10*time.Minute), ""
 	for {
 		d, err := c.client.check(ctx, id, stage)
 		if err == nil && d.Decision == "allow" {
 			return nil
+		}
+		if err == nil && !c.held(ctx, id, d) && denied(d) {
+			return fmt.Errorf("the gate said no: %s", because(d))
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the gate did not let %s stage %d out within ten minutes (last error: %v)", id, stage, err)
@@ -210,35 +274,61 @@ func (c *ci) rollback(ctx context.Context, id, note string) error {
 	return c.client.event(ctx, id, "rollback", 0, note)
 }
 
+// atOnce is how many harmless releases wait for the gate at once.
+const atOnce = 3
+
 // innocent sends out a harmless change of a random kind now and then, so that suspects are never alone.
 func (c *ci) innocent(ctx context.Context, every time.Duration) {
+	slots := make(chan struct{}, atOnce)
 	for {
 		c.mu.Lock()
 		wait := time.Duration((0.5 + c.rng.Float64()) * float64(every))
 		n, kind, out := c.rng.IntN(len(services)), c.rng.IntN(6), rings(c.rng)
 		c.mu.Unlock()
-		if !pause(ctx, wait) {
+		if !pause(ctx, wait) || !c.letAhead(ctx) {
 			return
 		}
 		r := c.harmless(services[n].name, kind)
-		r.rings = out
-		c.launch(ctx, r)
+		r.rings, r.yields = out, true
+		select {
+		case <-ctx.Done():
+			return
+		case slots <- struct{}{}:
+		}
+		go func() {
+			defer func() { <-slots }()
+			c.launch(ctx, r)
+		}()
 	}
 }
 
 func (c *ci) harmless(service string, kind int) release {
 	v, p := c.next(service)
-	r := release{kind: ops.KindRelease, service: service, version: v, previous: p, title: service + " " + v, risk: "low"}
+	r := release{kind: ops.KindRelease, service: service, version: v, previous: p, title: service + " " + v, risk: "low", reviews: reviewed(service, v)}
 	switch kind {
 	case 0:
 		r.kind, r.title = ops.KindConfig, service+": thread pool 64 → 96"
 	case 1:
 		r.kind, r.title = ops.KindFlag, service+": flag new-layout on"
+		if len(service)%2 == 0 { // every second team forgets it, which a policy minds
+			r.labels = map[string]string{"owner": "storefront"}
+		}
 	case 2:
 		r.kind, r.service, r.title, r.version, r.previous = ops.KindPromotion, "promotion", "promotion: second item half price", "", ""
+	case 3:
+		r.risk = "medium" // somebody must approve it
 	}
 	return r
 }
+
+// reviewed is the evidence of reviews that the CI has for a release.
+func reviewed(service, version string) map[string]string {
+	at := "https://git.example.com/" + service + "/" + version
+	return map[string]string{"code": at + "/review", "test": at + "/tests"}
+}
+
+// clip keeps a note short.
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 300)], "") }
 
 // pause waits for d; false when ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {

@@ -184,13 +184,13 @@ func (f *faults) badRelease(ctx context.Context, drill string) (string, error) {
 	names := []string{"pricing", "cart", "checkout", "payment-gateway", "order-core", "inventory"}
 	svc := names[f.draw(len(names))]
 	v, p := f.ci.next(svc)
-	r := release{kind: ops.KindRelease, service: svc, version: v, previous: p, title: svc + " " + v, risk: "medium", rings: f.rings(), drill: drill}
+	r := release{kind: ops.KindRelease, service: svc, version: v, previous: p, title: svc + " " + v, risk: "medium", rings: f.rings(), drill: drill, reviews: reviewed(svc, v)}
 	return f.ci.launch(ctx, f.harmful(r, "bad_release", broken{service: svc, effect: effect{failing: 0.7}}))
 }
 
 func (f *faults) badPrices(ctx context.Context, drill string) (string, error) {
 	rings := f.rings()
-	r := release{kind: ops.KindPrice, service: "pricing", title: "price list: autumn week 47", risk: "medium", rings: [][]string{rings[1]}, drill: drill}
+	r := release{kind: ops.KindPrice, service: "pricing", title: "price list: autumn week 47", risk: "medium", rings: [][]string{rings[1]}, drill: drill, reviews: reviewed("pricing", "autumn-47")}
 	return f.ci.launch(ctx, f.harmful(r, "bad_price_list", broken{service: "pricing", effect: effect{failing: 0.55}}))
 }
 
@@ -220,7 +220,7 @@ func (f *faults) badFirmware(ctx context.Context, drill string) (string, error) 
 
 func (f *faults) slowDatabase(ctx context.Context, drill string) (string, error) {
 	db := []string{"order-db", "inventory-db"}[f.draw(2)]
-	r := release{kind: ops.KindDatabase, service: db, title: db + ": rebuild index on line_items", risk: "high", rings: [][]string{storeIDs()}, drill: drill}
+	r := release{kind: ops.KindDatabase, service: db, title: db + ": rebuild index on line_items", risk: "high", rings: [][]string{storeIDs()}, drill: drill, reviews: reviewed(db, "index")}
 	return f.ci.launch(ctx, f.harmful(r, "slow_database", broken{service: db, effect: effect{delay: slowness}}))
 }
 

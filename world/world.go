@@ -1,5 +1,5 @@
 // Package world is the embedded world of `goc demo`: five cities, ten stores with fifty devices each, 24 services, a CI
-// that releases through the gate, customers whose orders can fail, a chat, an on-call, and faults now and then.
+// that releases through the gate, customers whose orders can fail, a chat, a release manager, an on-call, and faults now and then.
 //
 // It speaks to GOC only over sockets, as the real world would, and GOC knows nothing of it.
 package world
@@ -31,7 +31,7 @@ type Options struct {
 const OnCall = "值班甲"
 
 // Tokens let the world's machines and people in; empty ones rely on anonymous access.
-type Tokens struct{ CI, Agent, OnCall string }
+type Tokens struct{ CI, Agent, OnCall, Manager string }
 
 // World is the running world.
 type World struct {
@@ -105,6 +105,11 @@ func (w *World) Live(base string, t Tokens) {
 	w.chat.goc = base
 	rng := func(stream uint64) *mathrand.Rand { return mathrand.New(mathrand.NewPCG(w.opts.Seed, stream)) }
 	w.ci = newCI(newClient(base, t.CI), rng(1), w.say, 12*time.Second)
+	m := newManager(newClient(base, t.Manager), w.say, 4*time.Second)
+	w.ci.held = m.heldBy
+	if err := m.closes(w.ctx, time.Now()); err != nil {
+		w.say("world", "could not set the freezes: %v", err)
+	}
 	w.devices = newDevices(newClient(base, t.Agent), w.effects)
 	w.faults = newFaults(w.opts.Dir, w.effects, w.ci, w.devices, seeded(w.opts.Seed), w.say)
 	for i, store := range storeIDs() {

@@ -9,7 +9,7 @@ import (
 	"goc/world"
 )
 
-// demoTokens gives the world's machines and its on-call names of their own, so that the record says who did what. Tokens
+// demoTokens gives the world's machines and its people names of their own, so that the record says who did what. Tokens
 // of an earlier demo on the same data are revoked: their secrets are gone.
 func demoTokens(ctx context.Context, url string) (world.Tokens, error) {
 	c := &client{Server: url}
@@ -22,7 +22,7 @@ func demoTokens(ctx context.Context, url string) (world.Tokens, error) {
 		name string
 		role ops.Role
 		dst  *string
-	}{{"release-bot", ops.CI, &t.CI}, {"store-gateway", ops.Agent, &t.Agent}, {world.OnCall, ops.Commander, &t.OnCall}} {
+	}{{"release-bot", ops.CI, &t.CI}, {"store-gateway", ops.Agent, &t.Agent}, {world.OnCall, ops.Commander, &t.OnCall}, {world.Manager, ops.Commander, &t.Manager}} {
 		for _, o := range old.Items {
 			if o.Name == m.name {
 				if err := c.do(ctx, http.MethodDelete, api("tokens", o.ID), nil, nil); err != nil {
