@@ -202,7 +202,7 @@ func (a *app) openChat(ctx context.Context) (err error) {
 }
 
 func (a *app) openIntake(ctx context.Context) (err error) {
-	a.intake, err = intake.New(intake.Options{
+	a.intake, err = intake.New(ctx, intake.Options{
 		Config: a.cfg.Hooks, Alerts: a.incidents, Changes: a.changes, Registerer: a.registry, Logger: a.log, Who: who,
 		Freezes: a.changes, Gate: a.changes, Catalog: a.catalog, Journal: a.store, Cursors: a.store,
 	})

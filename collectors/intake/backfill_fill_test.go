@@ -94,7 +94,7 @@ func TestATokensFileIsReadAtTheStartAndAgainWhenTheTokenIsRefused(t *testing.T) 
 	cfg := Config{Backfill: Backfill{GitHub: []Sender{{Repository: "a/b", Hook: 1}, {Repository: "shop/cart", Hook: 7, TokenFile: file}}}}
 	r := newRoom(time.Now)
 	o := Options{Config: cfg, Alerts: r, Changes: r, Cursors: drawer{}, Who: func(*http.Request) ops.Principal { return ops.System }, Now: func() time.Time { return start }}
-	if _, err := New(o); err == nil || !strings.HasPrefix(err.Error(), "hooks.backfill.github[1].token_file: ") {
+	if _, err := New(t.Context(), o); err == nil || !strings.HasPrefix(err.Error(), "hooks.backfill.github[1].token_file: ") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	if err := os.WriteFile(file, []byte("t0ken\n"), 0o600); err != nil {
@@ -104,7 +104,7 @@ func TestATokensFileIsReadAtTheStartAndAgainWhenTheTokenIsRefused(t *testing.T) 
 	srv := httptest.NewServer(h)
 	defer srv.Close()
 	o.Config.Backfill.GitHub[1].URL = srv.URL
-	s, err := New(o)
+	s, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func backfilling(t *testing.T, h *apis, d drawer, now func() time.Time) (*fixtur
 func reopened(t *testing.T, f *fixture, cfg Config, d drawer, now func() time.Time) []*feeder {
 	t.Helper()
 	var err error
-	f.s, err = New(Options{
+	f.s, err = New(t.Context(), Options{
 		Config: cfg, Alerts: f.room, Changes: f.room, Now: now, Cursors: d, Registerer: prometheus.NewPedanticRegistry(),
 		Who: func(*http.Request) ops.Principal { return ops.System },
 	})
@@ -259,7 +259,7 @@ func (f *fixture) send5(t *testing.T) {
 func TestTheBackfillLooksSoonAndThenInItsOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		looked := 0
-		s, err := New(Options{
+		s, err := New(t.Context(), Options{
 			Config: Config{Backfill: Backfill{GitHub: []Sender{{URL: "http://hub.invalid", Repository: "shop/cart", Hook: 1}}}},
 			Alerts: newRoom(time.Now), Changes: newRoom(time.Now), Cursors: drawer{}, Who: func(*http.Request) ops.Principal { return ops.System },
 		})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"regexp"
 	"slices"
@@ -109,7 +110,7 @@ func (p *azureBody) change() *ops.Change {
 }
 
 // azure takes the question of a check and answers at once that it was taken; the decision goes to the callback.
-func (s *Service) azure(r *http.Request, _ ops.Principal, body []byte) (int, any, error) {
+func (s *Service) azure(r *http.Request, who ops.Principal, body []byte) (int, any, error) {
 	c, err := parseAzure(r.Header, body, s.cfg.Azure.Organizations)
 	if e, ok := err.(*ops.Error); ok && e.Kind == ops.Denied {
 		return 0, nil, s.forged("azure", e)
@@ -117,16 +118,18 @@ func (s *Service) azure(r *http.Request, _ ops.Principal, body []byte) (int, any
 	if err != nil {
 		return 0, nil, err
 	}
-	// Sent again as it was, it is one question. With other words under the same ids it is a replay.
-	id, hash := "azure "+c.Azure.Job+" "+c.Azure.Task, sha256.Sum256(bytes.TrimSpace(body))
-	if known, before := s.seen.has(id); before && known != hash {
+	// Sent again as it was, it is one question. With other words under the same ids it is a replay. The ids are headers that
+	// anybody with a token may send, so they count for their sender alone.
+	c.Until = ops.At(s.now().Add(azureWaiting))
+	hash := sha256.Sum256(bytes.TrimSpace(body))
+	m, before := s.asked["azure"].take(asked{"azure", hex.EncodeToString(hash[:]), c.Until}, s.now(), askedID("azure", who.Name, c.Azure.Job, c.Azure.Task))
+	if before == altered {
 		return 0, nil, s.forged("azure", ops.Errorf(ops.Conflict, "this check was asked before with another body").At("header.TaskInstanceId"))
 	}
-	c.Until = ops.At(s.now().Add(azureWaiting))
-	if err := s.await(r.Context(), c.Azure.Job+" "+c.Azure.Task, c, ops.Time{}); err != nil {
+	key := c.Azure.Job + " " + c.Azure.Task + " " + ops.Fingerprint(map[string]string{"sender": who.Name})
+	if err := s.question(r.Context(), key, c, m); err != nil {
 		return 0, nil, err
 	}
-	s.seen.add(id, hash)
 	s.taken.WithLabelValues("azure").Inc()
 	return http.StatusOK, done{Status: ops.ChangePlanned}, nil
 }

@@ -59,15 +59,16 @@ func (s *Service) Handlers() map[string]func(context.Context, ops.Effect) error 
 	return map[string]func(context.Context, ops.Effect) error{CallbackEffect: s.callBack}
 }
 
-// await records that a product waits to be told, and returns once that is on disk. One that waits under the same key is
-// replaced: asked twice, it is told once.
-func (s *Service) await(ctx context.Context, key string, c callback, notUntil ops.Time) error {
+// await records that a product waits to be told, and returns once that is on disk, with is in the same mutation. One that
+// waits under the same key is replaced: asked twice, it is told once.
+func (s *Service) await(ctx context.Context, key string, c callback, notUntil ops.Time, with ops.Mutation) error {
 	body, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
 	key = c.Product + " " + key
-	_, err = s.journal.Append(ops.Mutation{Effects: []ops.Effect{{Kind: CallbackEffect, Key: key, Lane: CallbackEffect + " " + key, Body: body, NotUntil: notUntil}}}).Wait(ctx)
+	with.Effects = append(with.Effects, ops.Effect{Kind: CallbackEffect, Key: key, Lane: CallbackEffect + " " + key, Body: body, NotUntil: notUntil})
+	_, err = s.journal.Append(with).Wait(ctx)
 	return err
 }
 
@@ -95,7 +96,7 @@ func (s *Service) callBack(ctx context.Context, e ops.Effect) error {
 	if err := p.tell(ctx, &c, d); err != nil || d.Decision != ops.EffectWait {
 		return err
 	}
-	return s.await(ctx, e.Key[len(c.Product)+1:], c, ops.At(s.now().Add(p.again(d))))
+	return s.await(ctx, e.Key[len(c.Product)+1:], c, ops.At(s.now().Add(p.again(d))), ops.Mutation{})
 }
 
 const callTimeout = 20 * time.Second

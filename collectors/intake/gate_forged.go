@@ -1,15 +1,17 @@
 package intake
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"goc/ops"
 )
 
-// Journal is where refused hooks are written down and effects recorded.
+// Journal is where refused hooks are written down, and effects with what caused them.
 type Journal interface {
 	Append(m ops.Mutation) *ops.Receipt
+	Load(ctx context.Context, kind string, each func(ops.Record) error) error
 }
 
 // forgeries bounds the audit lines about refused hooks: one per format and minute, which says how many were left out.

@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
@@ -108,7 +110,7 @@ func callbackOf(callback, api, repository string) bool {
 }
 
 // githubRule takes the question of a protection rule; the answer goes to its callback.
-func (s *Service) githubRule(r *http.Request, body []byte) (any, error) {
+func (s *Service) githubRule(r *http.Request, who ops.Principal, body []byte) (any, error) {
 	if s.app == nil {
 		return nil, ops.Errorf(ops.Conflict, "a deployment waits for the gate, and no GitHub App is configured to answer with").WithHint("set hooks.github_app")
 	}
@@ -126,11 +128,26 @@ func (s *Service) githubRule(r *http.Request, body []byte) (any, error) {
 	if s.now().After(c.Until.Time) {
 		return nil, s.forged("github", ops.Errorf(ops.Conflict, "the deployment is older than GitHub lets one wait"))
 	}
-	if err := s.await(r.Context(), c.GitHub.URL+" "+c.GitHub.Environment, c, ops.Time{}); err != nil {
+	hash := sha256.Sum256(body)
+	m, before := s.asked["github"].take(asked{"github", hex.EncodeToString(hash[:]), c.Until}, s.now(), ruleIDs(who, r.Header, hash)...)
+	if before != unheard { // a question that was answered is not asked again for anyone
+		return nil, s.forged("github", ops.Errorf(ops.Conflict, "this delivery was taken before").At("header.X-GitHub-Delivery").WithHint("a replay, or a redelivery of what is on disk already"))
+	}
+	if err := s.question(r.Context(), c.GitHub.URL+" "+c.GitHub.Environment, c, m); err != nil {
 		return nil, err
 	}
 	s.taken.WithLabelValues("github").Inc()
 	return done{Status: ops.ChangePlanned}, nil
+}
+
+// ruleIDs are what the question of a protection rule is known by: its body, and its delivery. The signature says nothing of
+// the headers, so who kept a body may send it as any delivery.
+func ruleIDs(who ops.Principal, h http.Header, body seen) []string {
+	ids := []string{askedID("github", "body", string(body[:]))}
+	if id := delivery("github", who, h, body); id != "" {
+		ids = append(ids, askedID("github", "delivery", id))
+	}
+	return ids
 }
 
 // tellGitHub approves or rejects a deployment, or reports why it waits, when that is new and a report is left.

@@ -129,7 +129,7 @@ func (s *Service) gitlabCheck(r *http.Request, body []byte) (any, error) {
 	}
 	c.Until = ops.At(s.now().Add(gitlabWaiting))
 	// Each commit has an answer of its own: that of one that came late must not take the place of the newest's.
-	if err := s.await(r.Context(), c.GitLab.Project+"!"+c.GitLab.Request+" "+c.GitLab.Check+" "+c.GitLab.SHA, c, ops.Time{}); err != nil {
+	if err := s.await(r.Context(), c.GitLab.Project+"!"+c.GitLab.Request+" "+c.GitLab.Check+" "+c.GitLab.SHA, c, ops.Time{}, ops.Mutation{}); err != nil {
 		return nil, err
 	}
 	s.taken.WithLabelValues("gitlab").Inc()

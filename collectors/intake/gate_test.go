@@ -71,7 +71,19 @@ type book struct {
 	mu      sync.Mutex
 	events  []ops.Event
 	effects []ops.Effect
+	records map[string]ops.Record // by id
 	fail    error
+}
+
+func (b *book) Load(_ context.Context, kind string, each func(ops.Record) error) error {
+	for _, r := range b.records {
+		if r.Kind == kind {
+			if err := each(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (b *book) Append(m ops.Mutation) *ops.Receipt {
@@ -82,6 +94,12 @@ func (b *book) Append(m ops.Mutation) *ops.Receipt {
 		b.events = append(b.events, m.Events...)
 		for _, e := range m.Effects {
 			b.put(e)
+		}
+		for _, x := range m.Put {
+			b.records[x.ID] = x
+		}
+		for _, x := range m.Delete {
+			delete(b.records, x.ID)
 		}
 	}
 	r.Settle(nil, b.fail)
@@ -125,24 +143,34 @@ func (b *book) lines(name string) (n int) {
 // gated is the room with a gate behind a real server.
 type gated struct {
 	*fixture
-	gate *doorman
-	book *book
+	gate   *doorman
+	book   *book
+	sender string // whose token is sent
+	cfg    Config
 }
 
 func newGated(t *testing.T, cfg Config) *gated {
 	t.Helper()
-	g := &gated{gate: &doorman{}, book: &book{}}
+	g := &gated{gate: &doorman{}, book: &book{records: map[string]ops.Record{}}, sender: "tester", cfg: cfg}
 	g.gate.says(ops.EffectAllow)
+	g.fixture = &fixture{room: newRoom(func() time.Time { return start }), t: t}
+	g.start()
+	return g
+}
+
+// start opens the room, as it is for the first time or again.
+func (g *gated) start() {
+	t := g.t
+	t.Helper()
 	catalog := &ops.Catalog{Services: []ops.Service{{Name: "pay", Tier: "T0"}, {Name: "web", Tier: "T1"}}, Stores: []ops.Store{{ID: "SH-1", City: "上海"}}}
 	if err := catalog.Index(); err != nil {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return start }
-	g.fixture = &fixture{room: newRoom(now), t: t}
-	s, err := New(Options{
-		Config: cfg, Alerts: g.room, Changes: g.room, Now: now, Registerer: prometheus.NewPedanticRegistry(), Gate: g.gate,
+	s, err := New(t.Context(), Options{
+		Config: g.cfg, Alerts: g.room, Changes: g.room, Now: now, Registerer: prometheus.NewPedanticRegistry(), Gate: g.gate,
 		Catalog: func() *ops.Catalog { return catalog }, Journal: g.book,
-		Who: func(*http.Request) ops.Principal { return ops.Principal{Name: "tester", Role: ops.CI} },
+		Who: func(*http.Request) ops.Principal { return ops.Principal{Name: g.sender, Role: ops.CI} },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -155,12 +183,11 @@ func newGated(t *testing.T, cfg Config) *gated {
 	srv := httptest.NewServer(mux)
 	t.Cleanup(func() { srv.Close(); http.DefaultClient.CloseIdleConnections() })
 	g.url = srv.URL
-	return g
 }
 
 func TestAGateNeedsTheJournalAndTheCatalog(t *testing.T) {
 	r := newRoom(time.Now)
-	_, err := New(Options{Alerts: r, Changes: r, Who: func(*http.Request) ops.Principal { return ops.Principal{} }, Gate: &doorman{}})
+	_, err := New(t.Context(), Options{Alerts: r, Changes: r, Who: func(*http.Request) ops.Principal { return ops.Principal{} }, Gate: &doorman{}})
 	if err == nil {
 		t.Error("a gate without a journal was taken")
 	}

@@ -89,7 +89,7 @@ func (l *loosely) UnmarshalJSON(b []byte) error {
 // githubHook takes deployments and how they go, releases, the runs of workflows that release, and pushes to branches that are live.
 func (s *Service) githubHook(r *http.Request, who ops.Principal, body []byte) (any, error) {
 	if s.gate != nil && r.Header.Get("X-GitHub-Event") == protectionRule {
-		return s.githubRule(r, body)
+		return s.githubRule(r, who, body)
 	}
 	d, why, err := parseGitHub(r.Header.Get("X-GitHub-Event"), body, s.cfg)
 	if err != nil || why != "" {

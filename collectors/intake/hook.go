@@ -40,14 +40,12 @@ func (s *Service) take(w http.ResponseWriter, r *http.Request, label string, sig
 	}
 	hash := sha256.Sum256(body)
 	id := delivery(label, who, r.Header, hash)
-	if label == "gitlab" && asksGitLab(body) {
-		id = "" // a check that is retried sends the same again and is to be asked again
+	if label == "gitlab" && asksGitLab(body) || label == "github" && r.Header.Get("X-GitHub-Event") == protectionRule {
+		id = "" // a check that is retried sends the same again and is to be asked again; a rule's question is remembered on disk
 	}
 	switch known, before := s.seen.has(id); {
 	case before && known != hash:
 		return nil, s.forged(label, ops.Errorf(ops.Conflict, "this delivery was taken before with another body").At("header").WithHint("a replay that was altered, or a sender that uses an id twice"))
-	case before && r.Header.Get("X-GitHub-Event") == protectionRule: // a question that was answered is not asked again for anyone
-		return nil, s.forged(label, ops.Errorf(ops.Conflict, "this delivery was taken before").At("header.X-GitHub-Delivery"))
 	case before:
 		s.unused.WithLabelValues(label, takenBefore).Inc()
 		return ignored(takenBefore), nil

@@ -222,7 +222,7 @@ func TestAWebhookMustBeSignedWithItsSecret(t *testing.T) {
 	if fmt.Sprint(f.by) != "[github gitlab]" {
 		t.Errorf("recorded by %v", f.by)
 	}
-	if _, err := New(Options{Config: Config{GitHub: Secret{SecretFile: "/nowhere"}}, Alerts: f.room, Changes: f.room, Who: func(*http.Request) ops.Principal { return ops.System }}); err == nil || !strings.HasPrefix(err.Error(), "hooks.github.secret_file:") {
+	if _, err := New(t.Context(), Options{Config: Config{GitHub: Secret{SecretFile: "/nowhere"}}, Alerts: f.room, Changes: f.room, Who: func(*http.Request) ops.Principal { return ops.System }}); err == nil || !strings.HasPrefix(err.Error(), "hooks.github.secret_file:") {
 		t.Errorf("a secret that cannot be read gave %v", err)
 	}
 }

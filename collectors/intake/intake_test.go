@@ -208,7 +208,7 @@ func newFixture(t *testing.T, cfg Config, now func() time.Time) *fixture {
 		now = func() time.Time { return start }
 	}
 	f := &fixture{room: newRoom(now), t: t}
-	s, err := New(Options{
+	s, err := New(t.Context(), Options{
 		Config: cfg, Alerts: f.room, Changes: f.room, Freezes: f.room, Now: now, Registerer: prometheus.NewPedanticRegistry(),
 		Who: func(*http.Request) ops.Principal { return ops.Principal{Name: "tester", Role: ops.Sender} },
 	})

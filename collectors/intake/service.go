@@ -82,17 +82,18 @@ type Service struct {
 	journal    Journal
 	kubernetes string // the key in the path, "" for none
 	forgeries  forgeries
-	caller     *http.Client // for callbacks
-	app        *githubApp   // nil for none
-	gitlabAPI  *glAPI       // nil for none
+	asked      map[string]*questions // by product; only with a gate
+	caller     *http.Client          // for callbacks
+	app        *githubApp            // nil for none
+	gitlabAPI  *glAPI                // nil for none
 
 	taken, refused *prometheus.CounterVec // by format
 	backfilled     *prometheus.CounterVec // by format and outcome
 	unused         *prometheus.CounterVec // by format and reason
 }
 
-// New reads the secrets and registers the metrics.
-func New(o Options) (*Service, error) {
+// New reads the secrets, and from the journal what was asked before, and registers the metrics.
+func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
@@ -120,26 +121,34 @@ func New(o Options) (*Service, error) {
 		s.problem = writeProblem
 	}
 	s.started = s.now()
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.register(o.Registerer)
+}
+
+// open reads what is outside of the configuration: secrets, and what was asked before the start.
+func (s *Service) open(ctx context.Context) (err error) {
 	for place, secret := range map[string]struct {
 		from Secret
 		to   *string
 	}{"hooks.github": {s.cfg.GitHub, &s.github}, "hooks.gitlab": {s.cfg.GitLab, &s.gitlab}, "hooks.pagerduty": {s.cfg.PagerDuty, &s.pagerduty}, "hooks.kubernetes": {s.cfg.Kubernetes.Secret, &s.kubernetes}} {
-		var err error
 		if *secret.to, err = secret.from.read(place); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	var err error
 	if s.app, err = s.cfg.GitHubApp.open(); err != nil {
-		return nil, err
+		return err
 	}
 	if s.gitlabAPI, err = s.cfg.GitLabAPI.open(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.openBackfill(); err != nil {
-		return nil, err
+	if s.gate != nil {
+		if err = s.recall(ctx); err != nil {
+			return err
+		}
 	}
-	return s, s.register(o.Registerer)
+	return s.openBackfill()
 }
 
 func (s *Service) register(reg prometheus.Registerer) error {
