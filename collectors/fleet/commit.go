@@ -10,7 +10,8 @@ import (
 
 // change is what a batch did to one device.
 type change struct {
-	id    int32
+	sh    *shard
+	id    uint32
 	from  ops.DeviceState // before the batch
 	fresh bool            // it is new
 	facts bool            // its kind, model, firmware or status changed
@@ -19,51 +20,24 @@ type change struct {
 // batch gathers changes, one for each device.
 type batch struct {
 	changes []change
-	at      map[int32]int
 }
 
 // add merges c into what the batch knows of its device.
-func (b *batch) add(c change) {
-	if b.at == nil {
-		b.at = map[int32]int{}
-	}
-	if i, ok := b.at[c.id]; ok {
-		b.changes[i].fresh = b.changes[i].fresh || c.fresh
-		b.changes[i].facts = b.changes[i].facts || c.facts
+func (b *batch) add(sh *shard, c change) {
+	r := sh.rows.at(c.id)
+	if r.flags&changing == 0 {
+		r.flags |= changing
+		c.sh = sh
+		b.changes = append(b.changes, c)
 		return
 	}
-	b.at[c.id] = len(b.changes)
-	b.changes = append(b.changes, c)
-}
-
-// record is a device on disk; its id is store/device. Times are Unix milliseconds.
-type record struct {
-	State    ops.DeviceState `json:"state"`
-	Since    int64           `json:"since,omitempty"`
-	Seen     int64           `json:"seen,omitempty"`
-	At       int64           `json:"at,omitempty"`
-	Kind     string          `json:"kind,omitempty"`
-	Model    string          `json:"model,omitempty"`
-	Firmware string          `json:"firmware,omitempty"`
-	Status   string          `json:"status,omitempty"`
-	Battery  *float32        `json:"battery,omitempty"`
-	Note     string          `json:"note,omitempty"`
-}
-
-func (t *table) record(id int32) record {
-	r := &t.rows[id]
-	m := &t.makes[r.make]
-	rec := record{
-		State: r.state, Since: r.since, Seen: r.seen, At: r.at, Note: t.notes[id],
-		Kind: t.kinds.all[m.kind], Model: t.models.all[m.model], Firmware: t.models.all[m.firmware],
+	for i := len(b.changes) - 1; i >= 0; i-- { // a device twice in one batch is rare, and mostly near
+		if was := &b.changes[i]; was.id == c.id && was.sh == sh {
+			was.fresh = was.fresh || c.fresh
+			was.facts = was.facts || c.facts
+			return
+		}
 	}
-	if r.status != 0 {
-		rec.Status = r.status.String()
-	}
-	if r.battery >= 0 {
-		rec.Battery = &r.battery
-	}
-	return rec
 }
 
 // maxListed is how many changes an event lists; the rest is in its counts.
@@ -87,35 +61,26 @@ type told struct {
 	Changes []listed       `json:"changes"` // at most 1,000
 }
 
-// commit makes a batch durable in one mutation with one event. The caller holds the lock; s.last is its receipt.
-func (s *Service) commit(b *batch, at time.Time, actor string) {
+// commit makes a batch durable in one mutation with one event, which the shards of mask then wait for. The caller holds
+// their locks.
+func (s *Service) commit(b *batch, mask uint32, at time.Time, actor string) {
 	if len(b.changes) == 0 {
 		return
 	}
 	m := ops.Mutation{Put: make([]ops.Record, 0, len(b.changes))}
 	data := told{Counts: map[string]int{}, Changes: []listed{}}
-	stores := map[uint32]bool{}
+	stores := map[*site]bool{}
+	makes := s.makes.list()
 	for _, c := range b.changes {
-		r := &s.t.rows[c.id]
+		r := c.sh.rows.at(c.id)
+		r.flags &^= changing
 		if r.state == c.from && !c.fresh && !c.facts {
 			continue // there and back within the batch
 		}
-		id := s.t.id(c.id)
-		m.Put = append(m.Put, ops.Encode("device", id, s.t.record(c.id)))
-		stores[r.store] = true
-		if c.fresh {
-			data.New++
-		} else if c.facts {
-			data.Updated++
-		}
-		if r.state == c.from {
-			continue
-		}
-		data.Total++
-		data.Counts[r.state.String()]++
-		if len(data.Changes) < maxListed {
-			data.Changes = append(data.Changes, listed{ID: id, From: c.from, To: r.state})
-		}
+		id := c.sh.id(c.id)
+		m.Put = append(m.Put, ops.Record{Kind: "device", ID: id, Body: c.sh.appendRecord(nil, makes, c.id)})
+		stores[c.sh.siteOf(c.id)] = true
+		data.add(&c, id, r.state)
 	}
 	if len(m.Put) == 0 {
 		return
@@ -123,12 +88,34 @@ func (s *Service) commit(b *batch, at time.Time, actor string) {
 	subject := "fleet"
 	if data.Stores = len(stores); data.Stores == 1 {
 		for st := range stores {
-			subject = s.t.stores[st].ID
+			subject = st.ID
 		}
 	}
 	data.Text = sentence(&data, subject)
 	m.Events = []ops.Event{ops.NewEvent(ops.At(at), "fleet.changed", "fleet", subject, actor, data)}
-	s.last = s.journal.Append(m)
+	last := s.journal.Append(m)
+	for i := range s.shards {
+		if mask&(1<<i) != 0 {
+			s.shards[i].last = last
+		}
+	}
+}
+
+// add counts one change.
+func (d *told) add(c *change, id string, to ops.DeviceState) {
+	if c.fresh {
+		d.New++
+	} else if c.facts {
+		d.Updated++
+	}
+	if to == c.from {
+		return
+	}
+	d.Total++
+	d.Counts[to.String()]++
+	if len(d.Changes) < maxListed {
+		d.Changes = append(d.Changes, listed{ID: id, From: c.from, To: to})
+	}
 }
 
 // verbs say what a change to a state is, for one device and for more; the worst first.

@@ -8,7 +8,7 @@ import (
 
 // Config is the section `heartbeats:`. Its zero value works.
 type Config struct {
-	Enrol           string       `yaml:"enrol"`            // open (default): an unknown device joins by its first beat; closed: it is refused
+	Enrol           string       `yaml:"enrol"`            // open (default): an unknown device joins by its first beat; token: only with a credential of its own or its store's; closed: it is refused
 	DefaultInterval ops.Duration `yaml:"default_interval"` // of a kind that the catalog does not list, default 30s
 	DefaultGrace    ops.Duration `yaml:"default_grace"`    // from late to offline, default 30s
 	OpeningGrace    ops.Duration `yaml:"opening_grace"`    // how long after opening a store's silent devices are let be, default 5m
@@ -34,8 +34,8 @@ const (
 
 // Validate says which field is wrong.
 func (c Config) Validate() error {
-	if c.Enrol != "" && c.Enrol != "open" && c.Enrol != "closed" {
-		return ops.Errorf(ops.Invalid, "must be open or closed").At("heartbeats.enrol")
+	if c.Enrol != "" && c.Enrol != "open" && c.Enrol != "token" && c.Enrol != "closed" {
+		return ops.Errorf(ops.Invalid, "must be open, token or closed").At("heartbeats.enrol")
 	}
 	for _, d := range []struct {
 		name     string

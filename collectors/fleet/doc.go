@@ -12,6 +12,8 @@
 // dead. What it says (facts, battery, note) is ordered by its own `at`: one that is older than what is known changes
 // nothing but the deadline. An `at` ahead of our clock by more than MaxSkew counts as now, one that is further back as
 // MaxSkew ago, and one more than a year off is refused.
+// How it is kept: in shards by store (shard.go), rows of 40 bytes without a pointer (row.go), names in an arena, and a count
+// for each make in each store (cell): every roll-up, filter and metric is a sum over those cells.
 //
 // Our own restart, or a pause of the process, never turns a device late: every device has one interval from then.
 package fleet

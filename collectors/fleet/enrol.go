@@ -13,16 +13,15 @@ func (s *Service) List(ctx context.Context, who ops.Principal, devices []ops.Hea
 	if len(devices) > MaxBatch {
 		return nil, ops.Errorf(ops.TooLarge, "a batch may hold at most %d devices", MaxBatch).At("body")
 	}
+	in := make([]beat, len(devices))
+	for i := range devices {
+		in[i] = beatOf(&devices[i], i)
+	}
 	var rejected []ops.Rejected
-	return rejected, s.change(ctx, who, func(now int64, b *batch) error {
-		for i := range devices {
-			h := &devices[i]
-			reason := check(h, s.now(), "")
-			if reason == "" {
-				reason = s.list(h, now, b)
-			}
-			if reason != "" {
-				rejected = append(rejected, ops.Rejected{Index: i, Reason: reason})
+	return rejected, s.change(ctx, who, s.sort(in), func(t *turn) error {
+		for i := range in {
+			if wrong := t.list(&in[i]); wrong != "" {
+				rejected = append(rejected, ops.Rejected{Index: i, Reason: wrong})
 			}
 		}
 		return nil
@@ -30,58 +29,55 @@ func (s *Service) List(ctx context.Context, who ops.Principal, devices []ops.Hea
 }
 
 // list takes one device of an import.
-func (s *Service) list(h *ops.Heartbeat, now int64, b *batch) string {
-	id, known := s.t.find(h.Store, h.Device)
+func (t *turn) list(b *beat) string {
+	if wrong := b.check(t.now); wrong != "" {
+		return wrong
+	}
+	id, known := t.find(b)
 	if !known {
-		id, reason := s.add(h)
-		if reason == "" {
-			b.add(change{id: id, from: ops.NeverSeen, fresh: true})
+		wrong := t.add(b, &id)
+		if wrong == "" {
+			t.batch.add(t.sh, change{id: id, from: ops.NeverSeen, fresh: true})
 		}
-		return reason
+		return wrong
 	}
-	r := &s.t.rows[id]
+	r := t.sh.rows.at(id)
 	if r.state == ops.Retired {
-		b.add(change{id: id, from: r.state})
-		r.seen, r.at = 0, 0
-		s.t.move(id, ops.NeverSeen, now)
-		s.t.remake = true
+		t.batch.add(t.sh, change{id: id, from: r.state})
+		r.seen, r.ago = 0, 0
+		t.sh.move(id, ops.NeverSeen, t.now)
+		t.sh.remake = true
 	}
-	facts := ops.Heartbeat{Kind: h.Kind, Model: h.Model, Firmware: h.Firmware, Status: r.status.String(), Note: s.t.notes[id]}
-	if r.battery >= 0 {
-		battery := float64(r.battery)
-		facts.Battery = &battery
-	}
-	return s.say(id, &facts, b)
+	facts := beat{kind: b.kind, model: b.model, firmware: b.firmware, status: r.status(), battery: r.battery, note: t.sh.notes[id]}
+	return t.say(id, r, &facts)
 }
 
 // Retire takes a device out of service: it is no longer expected to beat, and leaves the wall.
 func (s *Service) Retire(ctx context.Context, who ops.Principal, store, device string) error {
-	return s.change(ctx, who, func(now int64, b *batch) error {
-		id, ok := s.t.find(store, device)
+	b := []beat{{store: store, device: device}}
+	return s.change(ctx, who, s.sort(b), func(t *turn) error {
+		id, ok := t.find(&b[0])
 		if !ok {
 			return ops.Errorf(ops.NotFound, "no such device")
 		}
-		if from := s.t.rows[id].state; from != ops.Retired {
-			b.add(change{id: id, from: from})
-			s.t.move(id, ops.Retired, now)
-			s.hang(id, 0)
+		if from := t.sh.rows.at(id).state; from != ops.Retired {
+			t.batch.add(t.sh, change{id: id, from: from})
+			t.sh.move(id, ops.Retired, t.now)
 		}
 		return nil
 	})
 }
 
-// change runs fn under the lock and returns once what it changed is on disk.
-func (s *Service) change(ctx context.Context, who ops.Principal, fn func(now int64, b *batch) error) error {
-	s.mu.Lock()
+// change runs fn under the locks of mask and returns once what it changed is on disk.
+func (s *Service) change(ctx context.Context, who ops.Principal, mask uint32, fn func(*turn) error) error {
+	s.lock(mask)
 	at := s.now()
-	var b batch
-	err := fn(at.UnixMilli(), &b)
-	s.commit(&b, at, who.Name)
-	last := s.last
-	s.mu.Unlock()
-	if err != nil || last == nil {
+	t := turn{s: s, speaker: speakerOf(who), makes: s.makes.list(), now: at.UnixMilli()}
+	err := fn(&t)
+	s.commit(&t.batch, mask, at, who.Name)
+	wait := s.unlock(mask)
+	if err != nil {
 		return err
 	}
-	_, err = last.Wait(ctx)
-	return err
+	return wait.done(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -44,30 +45,51 @@ type receipt struct {
 }
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, who ops.Principal) ([]byte, error) {
-	body, err := unpack(http.MaxBytesReader(w, r.Body, MaxBody), r.Header.Get("Content-Encoding"))
+	d := decoders.Get().(*decoder)
+	defer decoders.Put(d)
+	body, err := unpack(d.body[:0], http.MaxBytesReader(w, r.Body, MaxBody), r.Header.Get("Content-Encoding"))
 	if err != nil {
 		return nil, err
 	}
-	beats, of, out, err := Decode(body)
-	if err != nil {
+	if cap(body) <= keptBody {
+		d.body = body
+	}
+	if err := d.decode(body); err != nil {
 		return nil, err
 	}
-	for range out {
+	for range d.rejected {
 		s.count.reject("")
 	}
-	accepted, rejected, err := s.Receive(r.Context(), who, beats)
+	out := d.rejected
+	accepted, rejected, err := s.receive(r.Context(), who, d.beats)
 	if err != nil {
 		return nil, err
 	}
-	for _, rej := range rejected {
-		out = append(out, ops.Rejected{Index: of[rej.Index], Reason: rej.Reason})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Index < out[j].Index })
+	out = append(out, rejected...)
 	if out == nil {
 		out = []ops.Rejected{}
 	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Index < out[j].Index })
 	return json.Marshal(receipt{Accepted: accepted, Rejected: out})
 }
+
+// decoders are used again: a body and the beats that point into it are one request's, from its first byte to its answer.
+var decoders = sync.Pool{New: func() any { return &decoder{} }}
+
+const keptBody = 1 << 20
+
+// Readers of packed bodies are used again: a new one costs more than the body. One that is dropped needs no closing,
+// since none has goroutines of its own.
+var (
+	gzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	zstds = sync.Pool{New: func() any {
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxPlain), zstd.WithDecoderMaxWindow(MaxBody), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil
+		}
+		return z
+	}}
+)
 
 // counting counts what is read through it.
 type counting struct {
@@ -82,35 +104,41 @@ func (c *counting) Read(p []byte) (int, error) {
 }
 
 // unpack reads a body within its bounds.
-func unpack(body io.Reader, encoding string) ([]byte, error) {
+func unpack(into []byte, body io.Reader, encoding string) ([]byte, error) {
 	packed := &counting{Reader: body}
 	var plain io.Reader
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
 		plain = packed
 	case "gzip":
-		z, err := gzip.NewReader(packed)
-		if err != nil {
+		z := gzips.Get().(*gzip.Reader)
+		defer gzips.Put(z)
+		if err := z.Reset(packed); err != nil {
 			return nil, unreadable(err, "gzip")
 		}
-		defer z.Close()
 		plain = z
 	case "zstd":
-		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxPlain), zstd.WithDecoderMaxWindow(MaxBody))
-		if err != nil {
+		z, ok := zstds.Get().(*zstd.Decoder)
+		if !ok {
+			return nil, ops.Errorf(ops.Internal, "zstd cannot be read")
+		}
+		defer zstds.Put(z)
+		defer z.Reset(nil)
+		if err := z.Reset(packed); err != nil {
 			return nil, unreadable(err, "zstd")
 		}
-		defer z.Close()
 		plain = z
 	default:
 		return nil, ops.Errorf(ops.Invalid, "may be gzip, zstd or absent").At("header.Content-Encoding")
 	}
-	return bounded(plain, packed, encoding)
+	return bounded(into, plain, packed, encoding)
 }
 
 // bounded reads all of plain, unless it is larger than a body of heartbeats can be.
-func bounded(plain io.Reader, packed *counting, encoding string) ([]byte, error) {
-	out := make([]byte, 0, 64<<10)
+func bounded(out []byte, plain io.Reader, packed *counting, encoding string) ([]byte, error) {
+	if cap(out) == 0 {
+		out = make([]byte, 0, 64<<10)
+	}
 	for {
 		if len(out) == cap(out) {
 			out = append(out, 0)[:len(out)]

@@ -15,10 +15,10 @@ func (s *Service) Run(ctx context.Context) error {
 	defer beat.Stop()
 	check := time.NewTicker(time.Duration(s.cfg.Checkpoint))
 	defer check.Stop()
-	s.mu.Lock()
+	s.lock(allShards)
 	s.ready = s.now().UnixMilli()
 	s.ticked = s.ready
-	s.mu.Unlock()
+	s.unlock(allShards)
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,14 +34,26 @@ func (s *Service) Run(ctx context.Context) error {
 			s.flushWall()
 		case <-check.C:
 			s.checkpoint()
+			s.sweep()
 		}
 	}
 }
 
+const allShards = 1<<shardCount - 1
+
+// partRows bounds how many rows are looked at under one lock: a city that goes dark must not hold up who is alive.
+const partRows = 10_000
+
 // tick sets every state that has come due.
 func (s *Service) tick() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	for !s.part() {
+	}
+}
+
+// part does a part of a tick, and says whether that was all.
+func (s *Service) part() (all bool) {
+	s.lock(allShards)
+	defer s.unlock(allShards)
 	at := s.now()
 	now := at.UnixMilli()
 	if now-s.ticked > int64(stall/time.Millisecond) { // we stood still and may have missed beats: begin anew
@@ -50,36 +62,67 @@ func (s *Service) tick() {
 	}
 	s.ticked = now
 	var b batch
-	s.flipStores(at, &b)
-	s.wheel.advance(now/tickMs, func(id int32, tick int64) {
-		r := &s.t.rows[id]
-		if r.hung == 0 || r.hung > tick {
-			return // it hangs elsewhere by now
-		}
-		r.hung = 0
-		s.settle(id, now, &b)
-	})
-	s.commit(&b, at, ops.System.Name)
+	all = s.flipStores(at, &b)
+	left := partRows
+	for i := range s.shards {
+		sh := &s.shards[i]
+		all = sh.advance(now/tickMs, &left, func(id uint32) { s.settle(sh, id, now, &b) }) && all
+	}
+	s.commit(&b, allShards, at, ops.System.Name)
+	return all
 }
 
-// flipStores opens and closes the stores whose hour has come, and looks at their devices.
-func (s *Service) flipStores(at time.Time, b *batch) {
+// flipStores opens and closes the stores whose hour has come, and looks at their devices, unless there are too many for
+// one turn.
+func (s *Service) flipStores(at time.Time, b *batch) (all bool) {
 	now := at.UnixMilli()
 	if now < s.flip {
+		return true
+	}
+	next, left := int64(math.MaxInt64), partRows
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for j := range sh.sites {
+			st := &sh.sites[j]
+			if st.flip == 0 {
+				continue
+			}
+			if now >= st.flip {
+				if left <= 0 {
+					return false
+				}
+				left -= int(st.count)
+				st.openOrClose(at)
+				st.each(func(id uint32) { s.settle(sh, id, now, b) })
+			}
+			next = min(next, st.flip)
+		}
+	}
+	s.flip = next
+	return true
+}
+
+// sweep makes room for new combinations of kind, model and firmware when there are many.
+func (s *Service) sweep() {
+	if len(s.makes.list()) < maxMakes/2 {
 		return
 	}
-	s.flip = math.MaxInt64
-	for i := range s.t.stores {
-		st := &s.t.stores[i]
-		if st.flip == 0 {
-			continue
-		}
-		if now >= st.flip {
-			s.openOrClose(st, at)
-			for _, id := range st.rows {
-				s.settle(id, now, b)
+	s.lock(allShards)
+	defer s.unlock(allShards)
+	used := make([]bool, len(s.makes.list()))
+	for i := range s.shards {
+		for j := range s.shards[i].cells {
+			if c := &s.shards[i].cells[j]; c.n != (tally{}) {
+				used[c.mk] = true
 			}
 		}
-		s.flip = min(s.flip, st.flip)
 	}
+	for i := range s.shards {
+		for j := range s.shards[i].cells {
+			if c := &s.shards[i].cells[j]; !used[c.mk] {
+				c.shown = 0
+			}
+		}
+	}
+	s.makes.sweep(func(id uint32) bool { return used[id] })
 }

@@ -1,8 +1,6 @@
 package fleet
 
 import (
-	"slices"
-
 	vm "github.com/VictoriaMetrics/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -64,46 +62,49 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(rejectedDesc, prometheus.CounterValue, float64(n.Get()), slug)
 	}
 	a := c.s.aggregate()
-	for i := range a.groups {
-		g := &a.groups[i]
-		g.each(func(state string, n int32) {
-			gauge(devicesDesc, float64(n), a.stores[g.store].id, a.stores[g.store].city, a.kinds[g.kind], state)
-		})
+	for k, n := range a.kinds {
+		n.each(func(state string, v int32) { gauge(devicesDesc, float64(v), k.store, k.city, k.kind, state) })
 	}
-	for i := range a.makes {
-		m := &a.makes[i]
-		m.each(func(state string, n int32) {
-			gauge(makesDesc, float64(n), a.kinds[m.kind], a.models[m.model], a.models[m.firmware], state)
-		})
+	for k, n := range a.makes {
+		n.each(func(state string, v int32) { gauge(makesDesc, float64(v), k[0], k[1], k[2], state) })
 	}
 	a.eachStore(gauge)
 }
 
-// each calls fn for every state that the tally ever showed.
-func (t *tally) each(fn func(state string, n int32)) {
-	for state, n := range t.n {
-		if t.shown&(1<<state) != 0 {
+// shown is a tally with a bit for each state that it ever showed.
+type shown struct {
+	tally
+	bits uint8
+}
+
+// each calls fn for every state that was ever above zero when it was looked at.
+func (t *shown) each(fn func(state string, n int32)) {
+	for state, n := range t.tally {
+		if t.bits&(1<<state) != 0 {
 			fn(ops.DeviceState(state).String(), n)
 		}
 	}
 }
 
-// show marks the states that are above zero.
-func (t *tally) show() {
-	for state, n := range t.n {
+// add sums a cell, and marks what it shows.
+func (t *shown) add(c *cell) {
+	t.sum(&c.n)
+	for state, n := range c.n {
 		if n > 0 {
-			t.shown |= 1 << state
+			c.shown |= 1 << state
 		}
 	}
+	t.bits |= c.shown
 }
 
-// aggregates are the fleet's counts, copied so that a slow scrape does not hold up heartbeats.
+// aggregates are the fleet's counts, taken shard by shard so that a scrape does not hold up heartbeats.
 type aggregates struct {
-	groups        []group
-	makes         []mk
-	kinds, models []string
-	stores        []storeCount
+	kinds  map[storeKind]*shown
+	makes  map[[3]string]*shown // by kind, model and firmware
+	stores []storeCount
 }
+
+type storeKind struct{ store, city, kind string }
 
 type storeCount struct {
 	id, city string
@@ -112,25 +113,41 @@ type storeCount struct {
 }
 
 func (s *Service) aggregate() aggregates {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := &s.t
-	for i := range t.groups {
-		t.groups[i].show()
-	}
-	for i := range t.makes {
-		t.makes[i].show()
-	}
-	a := aggregates{groups: slices.Clone(t.groups), makes: slices.Clone(t.makes), kinds: t.kinds.all, models: t.models.all}
-	a.stores = make([]storeCount, len(t.stores))
-	for i := range t.stores {
-		st := &t.stores[i]
-		a.stores[i] = storeCount{id: st.ID, city: st.City, state: st.state(), missing: -1}
-		if st.Store.Devices > 0 {
-			a.stores[i].missing = max(0, st.Store.Devices-len(st.rows)+int(st.n[ops.Retired]))
+	a := aggregates{kinds: map[storeKind]*shown{}, makes: map[[3]string]*shown{}}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock() // it marks what it has shown
+		makes := s.makes.list()
+		for j := range sh.sites {
+			st := &sh.sites[j]
+			for _, id := range st.cells {
+				c := &sh.cells[id]
+				m := &makes[c.mk]
+				at(a.kinds, storeKind{st.ID, st.City, m.kind}).add(c)
+				at(a.makes, [3]string{m.kind, m.model, m.firmware}).add(c)
+			}
+			a.stores = append(a.stores, st.counted())
 		}
+		sh.mu.Unlock()
 	}
 	return a
+}
+
+func at[K comparable](m map[K]*shown, k K) *shown {
+	v := m[k]
+	if v == nil {
+		v = new(shown)
+		m[k] = v
+	}
+	return v
+}
+
+func (st *site) counted() storeCount {
+	c := storeCount{id: st.ID, city: st.City, state: st.state(), missing: -1}
+	if st.Store.Devices > 0 {
+		c.missing = max(0, st.Store.Devices-int(st.count)+int(st.n[ops.Retired]))
+	}
+	return c
 }
 
 // eachStore counts stores by city and state, and what is missing in each.

@@ -127,9 +127,9 @@ func checkTallies(rt *rapid.T, f *fixture) {
 			rt.Fatal(err)
 		}
 		want := map[string]int{}
-		for id := range f.t2().rows {
-			r := &f.t2().rows[id]
-			st, d := f.t2().stores[r.store], f.device(int32(id))
+		for _, d := range f.every() {
+			sh := &f.shards[shardOf(d.Store)]
+			st := sh.sites[sh.index[d.Store]].Store
 			key := ""
 			for _, k := range by {
 				key += "|" + map[string]string{"store": st.ID, "city": st.City, "region": st.Region, "network": st.Network, "kind": d.Kind, "model": d.Model, "firmware": d.Firmware, "state": d.State.String()}[k]
@@ -150,7 +150,15 @@ func checkTallies(rt *rapid.T, f *fixture) {
 	}
 }
 
-func (f *fixture) t2() *table { return &f.Service.t }
+// every lists all devices, shard by shard and row by row.
+func (f *fixture) every() (out []ops.Device) {
+	for i := range f.shards {
+		for id := range f.shards[i].rows.n {
+			out = append(out, f.device(&f.shards[i], id))
+		}
+	}
+	return out
+}
 
 func TestARollupCountsWhatItIsAskedFor(t *testing.T) {
 	f := newFixture(t, Config{})

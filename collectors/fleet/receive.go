@@ -2,221 +2,270 @@ package fleet
 
 import (
 	"context"
+	"math/bits"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"goc/ops"
 )
 
 // Receive takes a batch of beats. Those that are good count, the others are listed with their index and why. When it
 // returns, every state and fact that the good ones changed is on disk; an error means that none of it may be
-// acknowledged. A principal named store:ID may speak only for that store.
+// acknowledged. An agent named store:ID may speak only for that store, one named device:STORE/ID only for that device.
 func (s *Service) Receive(ctx context.Context, who ops.Principal, beats []ops.Heartbeat) (accepted int, rejected []ops.Rejected, err error) {
 	if len(beats) > MaxBatch {
 		return 0, nil, ops.Errorf(ops.TooLarge, "a batch may hold at most %d heartbeats", MaxBatch).At("body").WithHint("send them in several batches")
 	}
-	only := ""
-	if who.Role == ops.Agent {
-		only, _ = strings.CutPrefix(who.Name, "store:")
-		if only == who.Name {
-			only = ""
-		}
-	}
-	s.mu.Lock()
-	at := s.now()
-	now := at.UnixMilli()
-	var b batch
+	in := make([]beat, len(beats))
 	for i := range beats {
-		reason := check(&beats[i], at, only)
-		if reason == "" {
-			reason = s.take(&beats[i], now, &b)
-		}
-		if reason != "" {
-			rejected = append(rejected, ops.Rejected{Index: i, Reason: reason})
-			s.count.reject(reason)
+		in[i] = beatOf(&beats[i], i)
+	}
+	return s.receive(ctx, who, in)
+}
+
+// speaker is for whom a principal may speak: for all, for a store, or for one device of it.
+type speaker struct {
+	store, device string
+	known         bool // it has a credential of its own
+}
+
+func speakerOf(who ops.Principal) speaker {
+	if who.Role != ops.Agent {
+		return speaker{known: who.Role == ops.Admin}
+	}
+	if store, ok := strings.CutPrefix(who.Name, "store:"); ok {
+		return speaker{store: store, known: true}
+	}
+	if id, ok := strings.CutPrefix(who.Name, "device:"); ok {
+		store, device, _ := strings.Cut(id, "/")
+		return speaker{store: store, device: device, known: true}
+	}
+	return speaker{}
+}
+
+func (p *speaker) may(b *beat) bool {
+	return (p.store == "" || p.store == b.store) && (p.device == "" || p.device == b.device)
+}
+
+// receive is Receive of beats that have been read already. It changes their shard and wrong.
+func (s *Service) receive(ctx context.Context, who ops.Principal, beats []beat) (accepted int, rejected []ops.Rejected, err error) {
+	mask := s.sort(beats)
+	s.lock(mask)
+	at := s.now()
+	t := turn{s: s, speaker: speakerOf(who), makes: s.makes.list(), now: at.UnixMilli()}
+	for i := range beats {
+		t.take(&beats[i])
+	}
+	s.commit(&t.batch, mask, at, who.Name)
+	wait := s.unlock(mask)
+	for i := range beats {
+		if b := &beats[i]; b.wrong != "" {
+			rejected = append(rejected, ops.Rejected{Index: int(b.index), Reason: b.wrong})
+			s.count.reject(b.wrong)
 		}
 	}
-	s.commit(&b, at, who.Name)
-	last := s.last
-	s.mu.Unlock()
 	accepted = len(beats) - len(rejected)
 	s.count.beats.Add(accepted)
-	if last != nil && accepted > 0 {
-		if _, err := last.Wait(ctx); err != nil {
-			return 0, nil, err
-		}
+	if accepted > 0 {
+		err = wait.done(ctx)
+	}
+	if err != nil {
+		return 0, nil, err
 	}
 	return accepted, rejected, nil
 }
 
-// Reasons for which a beat is refused. They are few, and count as a metric's label; none echoes what was sent.
-const (
-	badStore    = "store must have 1 to 128 bytes of printable text without a slash"
-	badDevice   = "device must have 1 to 128 bytes of printable text without a slash"
-	badFact     = "kind, model and firmware may each have at most 64 bytes of printable text"
-	badStatus   = "status must be ok, degraded or fault"
-	badBattery  = "battery must be between 0 and 1"
-	badNote     = "note may have at most 256 bytes of text"
-	badAt       = "at is more than a year off"
-	badSpeaker  = "this token may speak only for its own store"
-	notEnrolled = "the device is not known, and enrolment is closed"
-	fullDevices = "the fleet is full: heartbeats.max_devices"
-	fullStores  = "too many stores: heartbeats.max_stores"
-	fullMakes   = "too many different kinds, models and firmwares"
-)
-
-// slugs are the reasons as a metric's label says them.
-var slugs = map[string]string{
-	badStore: "store", badDevice: "device", badFact: "fact", badStatus: "status", badBattery: "battery", badNote: "note",
-	badAt: "at", badSpeaker: "speaker", notEnrolled: "not_enrolled", fullDevices: "full", fullStores: "full", fullMakes: "full",
-}
-
-// check says what is wrong with a beat by itself, "" when nothing is.
-func check(h *ops.Heartbeat, now time.Time, only string) string {
-	switch {
-	case !validName(h.Store):
-		return badStore
-	case !validName(h.Device):
-		return badDevice
-	case only != "" && h.Store != only:
-		return badSpeaker
-	case !validFact(h.Kind) || !validFact(h.Model) || !validFact(h.Firmware):
-		return badFact
-	case len(h.Note) > MaxNote || !utf8.ValidString(h.Note):
-		return badNote
-	case h.Battery != nil && !(*h.Battery >= 0 && *h.Battery <= 1):
-		return badBattery
-	case !h.At.IsZero() && (h.At.Sub(now) > maxAbsurd || now.Sub(h.At.Time) > maxAbsurd):
-		return badAt
-	}
-	if _, ok := statusOf(h.Status); !ok {
-		return badStatus
-	}
-	return ""
-}
-
-func validName(s string) bool {
-	return s != "" && len(s) <= MaxName && printable(s) && strings.IndexByte(s, '/') < 0
-}
-
-func validFact(s string) bool { return len(s) <= MaxFact && printable(s) }
-
-// printable says whether s is UTF-8 without control characters.
-func printable(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < 0x20 || s[i] == 0x7f {
-			return false
+// sort says of each beat which shard it belongs to, and which shards a batch needs.
+func (s *Service) sort(beats []beat) (mask uint32) {
+	last, shard := "", uint8(0)
+	for i := range beats {
+		b := &beats[i]
+		if b.store != last {
+			last, shard = b.store, shardOf(b.store)
 		}
-		if s[i] >= utf8.RuneSelf {
-			return utf8.ValidString(s)
+		b.shard = shard
+		mask |= 1 << shard
+	}
+	return mask
+}
+
+func shardOf(store string) uint8 { return uint8(hashOf(store) % shardCount) }
+
+// lock locks shards in their order, so that no two batches wait for each other.
+func (s *Service) lock(mask uint32) {
+	for m := mask; m != 0; m &= m - 1 {
+		s.shards[bits.TrailingZeros32(m)].mu.Lock()
+	}
+}
+
+// receipts are of what must be on disk before an answer: the latest mutation of each shard.
+type receipts struct {
+	all [shardCount]*ops.Receipt
+	n   int
+}
+
+// unlock unlocks shards, and returns what their state waits for.
+func (s *Service) unlock(mask uint32) (wait receipts) {
+	for m := mask; m != 0; m &= m - 1 {
+		sh := &s.shards[bits.TrailingZeros32(m)]
+		if sh.last != nil && (wait.n == 0 || wait.all[wait.n-1] != sh.last) {
+			wait.all[wait.n] = sh.last
+			wait.n++
+		}
+		sh.mu.Unlock()
+	}
+	return wait
+}
+
+func (w *receipts) done(ctx context.Context) error {
+	for _, r := range w.all[:w.n] {
+		if _, err := r.Wait(ctx); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
-func statusOf(s string) (status, bool) {
-	switch s {
-	case "", "ok":
-		return 0, true
-	case "degraded":
-		return 1, true
-	case "fault":
-		return 2, true
+// turn is the work on one batch under the locks of its shards.
+type turn struct {
+	s       *Service
+	speaker speaker
+	now     int64
+	makes   []mk
+	batch   batch
+
+	sh   *shard // of the beat before, with its site and row: the next device of a batch is mostly the next row
+	site uint32
+	row  uint32
+	good bool
+}
+
+// find returns the row of a beat's device, and leaves t at its shard and site.
+func (t *turn) find(b *beat) (id uint32, known bool) {
+	sh := &t.s.shards[b.shard]
+	if !t.good || sh != t.sh || sh.sites[t.site].ID != b.store {
+		site, ok := sh.index[b.store]
+		t.sh, t.site, t.good, t.row = sh, site, ok, noRow
+		if !ok {
+			return 0, false
+		}
 	}
-	return 0, false
+	if next := t.row + 1; next < sh.rows.n {
+		if r := sh.rows.at(next); sh.cells[r.cell].site == t.site && sh.names.at(r.name) == b.device {
+			return next, true
+		}
+	}
+	return sh.find(&sh.sites[t.site], b.device)
 }
 
-// take applies one checked beat to the table.
-func (s *Service) take(h *ops.Heartbeat, now int64, b *batch) (reason string) {
-	id, known := s.t.find(h.Store, h.Device)
+const noRow = ^uint32(0) - 1
+
+// take applies one beat to the table, or says why not.
+func (t *turn) take(b *beat) {
+	if b.wrong = b.check(t.now); b.wrong != "" {
+		return
+	}
+	if !t.speaker.may(b) {
+		b.wrong = badSpeaker
+		return
+	}
+	id, known := t.find(b)
 	if !known {
-		if id, reason = s.enrol(h); reason != "" {
-			return reason
+		if b.wrong = t.enrol(b, &id); b.wrong != "" {
+			return
 		}
-		b.add(change{id: id, from: ops.NeverSeen, fresh: true})
 	}
-	r := &s.t.rows[id]
-	if at := clamp(h.At, now); at >= r.at {
-		if reason := s.say(id, h, b); reason != "" {
-			return reason
+	t.row = id
+	sh := t.sh
+	r := sh.rows.at(id)
+	if at := clamp(b.at, t.now); at >= r.at() {
+		if b.wrong = t.say(id, r, b); b.wrong != "" {
+			return
 		}
-		r.at = at
+		r.setSeen(t.now, at)
+	} else {
+		r.setSeen(t.now, r.at())
 	}
-	r.seen = now
-	if !r.stale {
-		r.stale, s.t.stores[r.store].stale = true, true
+	if r.flags&stale == 0 {
+		r.flags |= stale
+		sh.sites[sh.cells[r.cell].site].stale = true
 	}
-	s.settle(id, now, b)
-	return ""
+	t.s.settle(sh, id, t.now, &t.batch)
 }
 
 // clamp brings the device's own time within MaxSkew of our clock: one that is ahead counts as now, so that a fast
 // clock, once set right, is not refused.
-func clamp(at ops.Time, now int64) int64 {
+func clamp(at, now int64) int64 {
 	const skew = int64(MaxSkew / time.Millisecond)
-	if at.IsZero() {
+	if at == 0 || at > now+skew {
 		return now
 	}
-	ms := at.UnixMilli()
-	if ms > now+skew {
-		return now
-	}
-	return max(ms, now-skew)
+	return max(at, now-skew)
 }
 
 // enrol adds an unknown device, if that is allowed.
-func (s *Service) enrol(h *ops.Heartbeat) (int32, string) {
-	if s.cfg.Enrol == "closed" {
-		return 0, notEnrolled
+func (t *turn) enrol(b *beat, id *uint32) string {
+	if c := t.s.cfg.Enrol; c == "closed" || c == "token" && !t.speaker.known {
+		return notEnrolled
 	}
-	return s.add(h)
+	wrong := t.add(b, id)
+	if wrong == "" {
+		t.batch.add(t.sh, change{id: *id, from: ops.NeverSeen, fresh: true})
+	}
+	return wrong
 }
 
 // add puts a device into the table, within its bounds.
-func (s *Service) add(h *ops.Heartbeat) (int32, string) {
-	if len(s.t.rows) >= s.cfg.MaxDevices {
-		return 0, fullDevices
+func (t *turn) add(b *beat, id *uint32) string {
+	s, sh := t.s, &t.s.shards[b.shard]
+	if wrong := b.checkNames(); wrong != "" {
+		return wrong
 	}
-	if _, ok := s.t.storeID[h.Store]; !ok && len(s.t.stores) >= s.cfg.MaxStores {
-		return 0, fullStores
+	site, ok := sh.index[b.store]
+	if !ok && s.stores.Load() >= int64(s.cfg.MaxStores) {
+		return fullStores
 	}
-	m, ok := s.t.makeOf(h.Kind, h.Model, h.Firmware, s.kindInfo)
+	mk, fits := s.makes.of(b.kind, b.model, b.firmware)
+	if !fits {
+		return fullMakes
+	}
+	if s.devices.Add(1) > int64(s.cfg.MaxDevices) {
+		s.devices.Add(-1)
+		return fullDevices
+	}
 	if !ok {
-		return 0, fullMakes
+		s.addSite(sh, ops.Store{ID: b.store})
+		site = sh.index[b.store]
 	}
-	st, ok := s.t.storeID[h.Store]
-	if !ok {
-		st = s.t.addStore(ops.Store{ID: strings.Clone(h.Store)})
-	}
-	return s.t.add(st, h.Device, m), ""
+	t.makes = s.makes.list()
+	t.sh, t.site, t.good = sh, site, true
+	*id = sh.add(site, b.device, mk)
+	return ""
 }
 
 // say takes what a beat says of its device. A fact that it leaves out stays as it was known.
-func (s *Service) say(id int32, h *ops.Heartbeat, b *batch) string {
-	r := &s.t.rows[id]
-	was := s.t.makes[r.make]
-	kind, model, firmware := s.t.kinds.all[was.kind], s.t.models.all[was.model], s.t.models.all[was.firmware]
-	if differs(h.Kind, kind) || differs(h.Model, model) || differs(h.Firmware, firmware) {
-		m, ok := s.t.makeOf(or(h.Kind, kind), or(h.Model, model), or(h.Firmware, firmware), s.kindInfo)
+func (t *turn) say(id uint32, r *row, b *beat) string {
+	sh := t.sh
+	was := &t.makes[sh.cells[r.cell].mk]
+	if differs(b.kind, was.kind) || differs(b.model, was.model) || differs(b.firmware, was.firmware) {
+		if wrong := b.checkFacts(); wrong != "" {
+			return wrong
+		}
+		mk, ok := t.s.makes.of(or(b.kind, was.kind), or(b.model, was.model), or(b.firmware, was.firmware))
 		if !ok {
 			return fullMakes
 		}
-		s.t.remodel(id, m)
-		b.add(change{id: id, from: r.state, facts: true})
+		t.makes = t.s.makes.list()
+		sh.remodel(id, mk)
+		t.batch.add(sh, change{id: id, from: r.state, facts: true})
 	}
-	if st, _ := statusOf(h.Status); st != r.status {
-		r.status = st
-		b.add(change{id: id, from: r.state, facts: true})
+	if b.status != r.status() {
+		r.setStatus(b.status)
+		t.batch.add(sh, change{id: id, from: r.state, facts: true})
 	}
-	r.battery = noBattery
-	if h.Battery != nil {
-		r.battery = float32(*h.Battery)
-	}
-	if h.Note != "" {
-		s.t.notes[id] = strings.Clone(h.Note)
-	} else if len(s.t.notes) > 0 {
-		delete(s.t.notes, id)
+	r.battery = b.battery
+	if b.note != "" || len(sh.notes) > 0 {
+		sh.note(id, b.note)
 	}
 	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"goc/ops"
@@ -18,46 +20,51 @@ type seenRecord struct {
 // restore fills the table from the journal. Every device keeps the state that it had; all are looked at on the first
 // tick, when none can be late yet.
 func (s *Service) restore(ctx context.Context) error {
-	if err := s.journal.Load(ctx, "device", s.restoreDevice); err != nil {
+	t := turn{s: s}
+	if err := s.journal.Load(ctx, "device", func(rec ops.Record) error { return t.restoreDevice(rec) }); err != nil {
 		return err
 	}
 	if err := s.journal.Load(ctx, "fleet_seen", s.restoreSeen); err != nil {
 		return err
 	}
-	for id := range s.t.rows {
-		s.hang(int32(id), s.ready)
-	}
-	s.t.touched, s.t.remake = nil, true
-	for id := range s.t.rows {
-		s.t.rows[id].touched = false
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.rehang(s.ready)
+		sh.touched, sh.remake = nil, true
+		for id := range sh.rows.n {
+			sh.rows.at(id).flags &^= touched
+		}
 	}
 	return nil
 }
 
-func (s *Service) restoreDevice(rec ops.Record) error {
+func (t *turn) restoreDevice(rec ops.Record) error {
 	var d record
-	if err := json.Unmarshal(rec.Body, &d); err != nil {
+	if err := readRecord(rec.Body, &d); err != nil {
 		return fmt.Errorf("device %s: %w", rec.ID, err)
 	}
 	store, device, ok := strings.Cut(rec.ID, "/")
 	if !ok {
 		return fmt.Errorf("device %s: its id is not store/device", rec.ID)
 	}
-	id, reason := s.add(&ops.Heartbeat{Store: store, Device: device, Kind: d.Kind, Model: d.Model, Firmware: d.Firmware})
-	if reason != "" {
-		return fmt.Errorf("device %s: %s", rec.ID, reason)
+	var id uint32
+	if wrong := t.add(&beat{store: store, device: device, kind: d.Kind, model: d.Model, firmware: d.Firmware, shard: shardOf(store)}, &id); wrong != "" {
+		return fmt.Errorf("device %s: %s", rec.ID, wrong)
 	}
-	r := &s.t.rows[id]
+	sh := t.sh
 	if d.State != ops.NeverSeen {
-		s.t.move(id, d.State, d.Since)
+		sh.move(id, d.State, d.Since)
 	}
-	r.since, r.seen, r.at = d.Since, d.Seen, d.At
-	r.status, _ = statusOf(d.Status)
+	r := sh.rows.at(id)
+	r.since = d.Since
+	r.setSeen(d.Seen, d.At)
+	st, _ := statusOf(d.Status)
+	r.setStatus(st)
 	if d.Battery != nil {
-		r.battery = *d.Battery
+		r.battery = uint16(math.Round(min(max(*d.Battery, 0), 1) * 10_000))
 	}
 	if d.Note != "" {
-		s.t.notes[id] = d.Note
+		sh.note(id, d.Note)
 	}
 	return nil
 }
@@ -67,48 +74,64 @@ func (s *Service) restoreSeen(rec ops.Record) error {
 	if err := json.Unmarshal(rec.Body, &seen); err != nil || len(seen.Devices) != len(seen.Seen) {
 		return fmt.Errorf("last seen of store %s cannot be read: %v", rec.ID, err)
 	}
+	sh := &s.shards[shardOf(rec.ID)]
+	site, ok := sh.index[rec.ID]
+	if !ok {
+		return nil
+	}
 	for i, device := range seen.Devices {
-		if id, ok := s.t.find(rec.ID, device); ok && s.t.rows[id].seen != 0 {
-			r := &s.t.rows[id]
-			r.seen = max(r.seen, seen.Seen[i])
+		if id, ok := sh.find(&sh.sites[site], device); ok && sh.rows.at(id).seen != 0 {
+			r := sh.rows.at(id)
+			r.setSeen(max(r.seen, seen.Seen[i]), r.at())
 		}
 	}
 	return nil
 }
 
 // checkpointChunk is how many stores one mutation of a checkpoint holds.
-const checkpointChunk = 200
+const checkpointChunk = 50
 
 // checkpoint writes last-seen of the stores where it changed, and returns the last receipt, nil when there was nothing.
 func (s *Service) checkpoint() *ops.Receipt {
 	var last *ops.Receipt
-	for from, more := 0, true; more; {
-		s.mu.Lock()
-		var m ops.Mutation
-		for ; from < len(s.t.stores) && len(m.Put) < checkpointChunk; from++ {
-			if s.t.stores[from].stale {
-				m.Put = append(m.Put, s.t.seenOf(&s.t.stores[from]))
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for from, more := 0, true; more; {
+			sh.mu.Lock()
+			var m ops.Mutation
+			for ; from < len(sh.sites) && len(m.Put) < checkpointChunk; from++ {
+				if st := &sh.sites[from]; st.stale {
+					m.Put = append(m.Put, ops.Record{Kind: "fleet_seen", ID: st.ID, Body: sh.appendSeen(st)})
+				}
 			}
+			more = from < len(sh.sites)
+			if len(m.Put) > 0 {
+				last = s.journal.Append(m)
+			}
+			sh.mu.Unlock()
 		}
-		more = from < len(s.t.stores)
-		if len(m.Put) > 0 {
-			last = s.journal.Append(m)
-		}
-		s.mu.Unlock()
 	}
 	return last
 }
 
-// seenOf is the last-seen record of a store.
-func (t *table) seenOf(st *site) ops.Record {
-	rec := seenRecord{Devices: make([]string, 0, len(st.rows)), Seen: make([]int64, 0, len(st.rows))}
-	for _, id := range st.rows {
-		r := &t.rows[id]
-		r.stale = false
+// appendSeen writes the last-seen record of a store, and marks it as written.
+func (s *shard) appendSeen(st *site) []byte {
+	names := make([]byte, 0, 32*st.count)
+	times := make([]byte, 0, 16*st.count)
+	st.each(func(id uint32) {
+		r := s.rows.at(id)
+		r.flags &^= stale
 		if r.seen > 0 {
-			rec.Devices, rec.Seen = append(rec.Devices, t.names.all[r.name]), append(rec.Seen, r.seen)
+			names = appendText(names, ",", s.names.at(r.name))
+			times = strconv.AppendInt(append(times, ','), r.seen, 10)
 		}
-	}
+	})
 	st.stale = false
-	return ops.Encode("fleet_seen", st.ID, rec)
+	if len(names) == 0 {
+		return []byte(`{"devices":[],"seen":[]}`)
+	}
+	b := make([]byte, 0, len(names)+len(times)+32)
+	b = append(append(b, `{"devices":[`...), names[1:]...)
+	b = append(append(b, `],"seen":[`...), times[1:]...)
+	return append(b, "]}"...)
 }

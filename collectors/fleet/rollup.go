@@ -12,6 +12,9 @@ import (
 // axes are the keys that a roll-up may group by.
 var axes = [...]string{"city", "region", "store", "kind", "model", "firmware", "network", "state"}
 
+// values are those of the keys that a roll-up groups by, in their order.
+type values [len(axes)]string
+
 // Rollup counts devices by any of the axes, sorted by their values; without keys it answers one group of all. Of the
 // scope, the keys that say where and which devices count; those of services do not.
 func (s *Service) Rollup(_ context.Context, q ops.FleetQuery) ([]ops.FleetGroup, error) {
@@ -26,135 +29,191 @@ func (s *Service) Rollup(_ context.Context, q ops.FleetQuery) ([]ops.FleetGroup,
 			return nil, ops.Errorf(ops.Invalid, "may be %s", strings.Join(ops.DeviceStates(), ", ")).At("query.state")
 		}
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	sums := map[[len(axes)]string]*[states]int{}
-	var key [len(axes)]string
-	add := func(v *view, state ops.DeviceState, n int) {
-		for i, k := range q.GroupBy {
-			key[i%len(key)] = v.axis(k, state)
-		}
-		sum := sums[key]
-		if sum == nil {
-			sum = new([states]int)
-			sums[key] = sum
-		}
-		sum[state] += n
-	}
-	s.each(q, func(v *view, n *[states]int32) {
-		for state, c := range n {
-			if c > 0 && (only < 0 || only == state) {
-				add(v, ops.DeviceState(state), int(c))
-			}
-		}
-	})
-	return groupsOf(q.GroupBy, sums), nil
+	by := q.GroupBy[:min(len(q.GroupBy), len(axes))]
+	g := grouping{by: by, ids: map[[2]uint32]uint32{}}
+	s.eachCell(q.Scope, func(st *site, m *mk, n *tally, siteNo, mkNo uint32) { g.add(st, m, n, siteNo, mkNo) })
+	return g.groups(only), nil
 }
 
-// groupsOf turns sums into rows in the order of their values.
-func groupsOf(by []string, sums map[[len(axes)]string]*[states]int) []ops.FleetGroup {
-	keys := make([][len(axes)]string, 0, len(sums))
-	for k := range sums {
+// grouping sums cells by what they have in common. Texts are put together once for each store and once for each make
+// that a cell has, not for each cell.
+type grouping struct {
+	by    []string
+	sites interned // values that a store has
+	makes interned // values that a make has
+	ids   map[[2]uint32]uint32
+	keys  []values
+	sums  []tally
+}
+
+// interned numbers the different values of stores or makes.
+type interned struct {
+	of  map[uint32]uint32 // by the number of the store or make
+	ids map[values]uint32
+	all []values
+}
+
+func (in *interned) id(no uint32, make func() values) uint32 {
+	if id, ok := in.of[no]; ok {
+		return id
+	}
+	if in.of == nil {
+		in.of, in.ids = map[uint32]uint32{}, map[values]uint32{}
+	}
+	v := make()
+	id, ok := in.ids[v]
+	if !ok {
+		id = uint32(len(in.all))
+		in.ids[v], in.all = id, append(in.all, v)
+	}
+	in.of[no] = id
+	return id
+}
+
+func (g *grouping) add(st *site, m *mk, n *tally, siteNo, mkNo uint32) {
+	a := g.sites.id(siteNo, func() (v values) {
+		for i, k := range g.by {
+			v[i] = st.axis(k)
+		}
+		return v
+	})
+	b := g.makes.id(mkNo, func() (v values) {
+		for i, k := range g.by {
+			v[i] = m.axis(k)
+		}
+		return v
+	})
+	id, ok := g.ids[[2]uint32{a, b}]
+	if !ok {
+		key := g.sites.all[a]
+		for i, v := range g.makes.all[b] {
+			if v != "" {
+				key[i] = v
+			}
+		}
+		id = uint32(len(g.keys))
+		g.ids[[2]uint32{a, b}], g.keys, g.sums = id, append(g.keys, key), append(g.sums, tally{})
+	}
+	g.sums[id].sum(n)
+}
+
+// axis is the value of a roll-up's key that a store has; "" for one of devices.
+func (st *site) axis(key string) string {
+	switch key {
+	case "city":
+		return st.City
+	case "region":
+		return st.Region
+	case "store":
+		return st.ID
+	case "network":
+		return st.Network
+	}
+	return ""
+}
+
+func (m *mk) axis(key string) string {
+	switch key {
+	case "kind":
+		return m.kind
+	case "model":
+		return m.model
+	case "firmware":
+		return m.firmware
+	}
+	return ""
+}
+
+// groups turns sums into rows in the order of their values; only, where not negative, is the one state that counts.
+func (g *grouping) groups(only int) []ops.FleetGroup {
+	rows := map[values]*tally{}
+	state := slices.Index(g.by, "state")
+	for i, key := range g.keys {
+		for s, n := range g.sums[i] {
+			if n == 0 || only >= 0 && only != s {
+				continue
+			}
+			if state >= 0 {
+				key[state] = ops.DeviceState(s).String()
+			}
+			if rows[key] == nil {
+				rows[key] = new(tally)
+			}
+			rows[key][s] += n
+		}
+	}
+	keys := make([]values, 0, len(rows))
+	for k := range rows {
 		keys = append(keys, k)
 	}
 	sort.Slice(keys, func(i, j int) bool { return slices.Compare(keys[i][:], keys[j][:]) < 0 })
 	out := make([]ops.FleetGroup, 0, len(keys))
 	for _, k := range keys {
-		g := ops.FleetGroup{Group: map[string]string{}, States: map[string]int{}}
-		for i, name := range by {
-			g.Group[name] = k[i%len(k)]
-		}
-		for state, n := range sums[k] {
-			if n > 0 {
-				g.States[ops.DeviceState(state).String()] = n
-				g.Total += n
-			}
-		}
-		out = append(out, g)
+		out = append(out, g.group(k, rows[k]))
 	}
 	return out
 }
 
-// view is what a number of devices have in common; a field that is not known for all of them is not asked for.
-type view struct {
-	store                 *site
-	kind, model, firmware string
+func (g *grouping) group(key values, n *tally) ops.FleetGroup {
+	out := ops.FleetGroup{Group: map[string]string{}, States: map[string]int{}}
+	for i, name := range g.by {
+		out.Group[name] = key[i]
+	}
+	for state, c := range n {
+		if c > 0 {
+			out.States[ops.DeviceState(state).String()] = int(c)
+			out.Total += int(c)
+		}
+	}
+	return out
 }
 
-// axis is the value of a roll-up's key.
-func (v *view) axis(key string, state ops.DeviceState) string {
-	switch key {
-	case "city":
-		return v.store.City
-	case "region":
-		return v.store.Region
-	case "store":
-		return v.store.ID
-	case "network":
-		return v.store.Network
-	case "kind":
-		return v.kind
-	case "model":
-		return v.model
-	case "firmware":
-		return v.firmware
-	}
-	return state.String()
-}
-
-// each calls fn with all devices that the query needs, already counted where the query allows: by store and kind, by
-// kind, model and firmware, or one by one.
-func (s *Service) each(q ops.FleetQuery, fn func(*view, *[states]int32)) {
-	needs := func(keys ...string) bool {
-		for _, k := range keys {
-			if slices.Contains(q.GroupBy, k) || q.Scope.Key(k) != nil && len(*q.Scope.Key(k)) > 0 {
-				return true
+// eachCell calls fn with every count of devices that a scope lets through, under the lock of its shard, with numbers
+// for the store and the make. A scope that names devices goes through the devices of its stores one by one.
+func (s *Service) eachCell(scope ops.Scope, fn func(st *site, m *mk, n *tally, siteNo, mkNo uint32)) {
+	in := newFilter(scope)
+	fits := map[uint32]bool{}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		makes := s.makes.list()
+		for j := range sh.sites {
+			st := &sh.sites[j]
+			if !in.store(st) {
+				continue
+			}
+			for _, c := range st.cells {
+				c := &sh.cells[c]
+				ok, known := fits[c.mk]
+				if !known {
+					ok = in.make(&makes[c.mk])
+					fits[c.mk] = ok
+				}
+				if !ok {
+					continue
+				}
+				n := c.n
+				if in.device != nil {
+					n = sh.named(st, c.mk, in)
+				}
+				if n != (tally{}) {
+					fn(st, &makes[c.mk], &n, uint32(j*shardCount+i), c.mk)
+				}
 			}
 		}
-		return false
-	}
-	place := needs("store", "city", "region", "network")
-	in := newFilter(q.Scope)
-	switch {
-	case needs("device") || place && needs("model", "firmware"):
-		s.eachRow(in, fn)
-	case place:
-		for i := range s.t.groups {
-			g := &s.t.groups[i]
-			v := view{store: &s.t.stores[g.store], kind: s.t.kinds.all[g.kind]}
-			if in.store(v.store) && in.kind.has(v.kind) {
-				fn(&v, &g.n)
-			}
-		}
-	default:
-		for i := range s.t.makes {
-			m := &s.t.makes[i]
-			v := view{kind: s.t.kinds.all[m.kind], model: s.t.models.all[m.model], firmware: s.t.models.all[m.firmware]}
-			if in.make(&v) {
-				fn(&v, &m.n)
-			}
-		}
+		sh.mu.RUnlock()
 	}
 }
 
-// eachRow goes through the devices of the stores that the filter lets through.
-func (s *Service) eachRow(in *filter, fn func(*view, *[states]int32)) {
-	for i := range s.t.stores {
-		st := &s.t.stores[i]
-		if !in.store(st) {
-			continue
+// named counts the devices of a make in a store that the filter names.
+func (s *shard) named(st *site, mk uint32, in *filter) (n tally) {
+	st.each(func(id uint32) {
+		r := s.rows.at(id)
+		if s.cells[r.cell].mk == mk && in.named(st.ID, s.names.at(r.name)) {
+			n[r.state]++
 		}
-		for _, id := range st.rows {
-			r := &s.t.rows[id]
-			m := &s.t.makes[r.make]
-			v := view{store: st, kind: s.t.kinds.all[m.kind], model: s.t.models.all[m.model], firmware: s.t.models.all[m.firmware]}
-			if in.make(&v) && in.named(st.ID, s.t.names.all[r.name]) {
-				var n [states]int32
-				n[r.state] = 1
-				fn(&v, &n)
-			}
-		}
-	}
+	})
+	return n
 }
 
 // set is the values of one scope key; nil lets everything through.
@@ -195,8 +254,8 @@ func (f *filter) store(st *site) bool {
 	return f.region.has(st.Region) && f.city.has(st.City) && f.id.has(st.ID)
 }
 
-func (f *filter) make(v *view) bool {
-	return f.kind.has(v.kind) && f.model.has(v.model) && f.firmware.has(v.firmware)
+func (f *filter) make(m *mk) bool {
+	return f.kind.has(m.kind) && f.model.has(m.model) && f.firmware.has(m.firmware)
 }
 
 // named says whether a device is named, by its own name or as store/device.
@@ -211,47 +270,57 @@ type Reach struct {
 }
 
 // Affected says how much of the fleet a scope covers. Stores without devices count, unless the scope names devices.
-func (s *Service) Affected(scope ops.Scope) Reach {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+func (s *Service) Affected(scope ops.Scope) (out Reach) {
 	in := newFilter(scope)
-	devices := in.kind != nil || in.model != nil || in.firmware != nil || in.device != nil
-	var out Reach
-	for i := range s.t.stores {
-		st := &s.t.stores[i]
-		if !in.store(st) {
-			continue
-		}
-		n := st.n
-		if devices {
-			n = s.tallyIn(st, in)
-		}
-		total, unwell := 0, int(n[ops.Degraded]+n[ops.Late]+n[ops.Offline])
-		for state, c := range n {
-			if ops.DeviceState(state) != ops.Retired {
-				total += int(c)
+	if in.kind == nil && in.model == nil && in.firmware == nil && in.device == nil {
+		s.eachSite(func(_ *shard, st *site) {
+			if in.store(st) {
+				out.add(&st.n)
 			}
+		})
+		return out
+	}
+	byStore := map[uint32]*tally{}
+	s.eachCell(scope, func(_ *site, _ *mk, n *tally, no, _ uint32) {
+		if byStore[no] == nil {
+			byStore[no] = new(tally)
 		}
-		if total == 0 && devices {
-			continue
-		}
-		out.Stores, out.Devices, out.DevicesUnwell = out.Stores+1, out.Devices+total, out.DevicesUnwell+unwell
-		if unwell > 0 {
-			out.StoresUnwell++
+		byStore[no].sum(n)
+	})
+	for _, n := range byStore {
+		if n.total() > 0 {
+			out.add(n)
 		}
 	}
 	return out
 }
 
-// tallyIn counts a store's devices that the filter lets through.
-func (s *Service) tallyIn(st *site, in *filter) (n [states]int32) {
-	for _, id := range st.rows {
-		r := &s.t.rows[id]
-		m := &s.t.makes[r.make]
-		v := view{kind: s.t.kinds.all[m.kind], model: s.t.models.all[m.model], firmware: s.t.models.all[m.firmware]}
-		if in.make(&v) && in.named(st.ID, s.t.names.all[r.name]) {
-			n[r.state]++
+// total counts the devices that are not retired.
+func (t *tally) total() (n int) {
+	for state, c := range t {
+		if ops.DeviceState(state) != ops.Retired {
+			n += int(c)
 		}
 	}
 	return n
+}
+
+func (r *Reach) add(n *tally) {
+	unwell := int(n[ops.Degraded] + n[ops.Late] + n[ops.Offline])
+	r.Stores, r.Devices, r.DevicesUnwell = r.Stores+1, r.Devices+n.total(), r.DevicesUnwell+unwell
+	if unwell > 0 {
+		r.StoresUnwell++
+	}
+}
+
+// eachSite calls fn for every store, under the lock of its shard.
+func (s *Service) eachSite(fn func(*shard, *site)) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		for j := range sh.sites {
+			fn(sh, &sh.sites[j])
+		}
+		sh.mu.RUnlock()
+	}
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,14 +40,16 @@ type Service struct {
 	problem func(w http.ResponseWriter, r *http.Request, err error)
 	count   *counters
 
-	mu      sync.RWMutex
+	makes   *makes
+	shards  [shardCount]shard
+	devices atomic.Int64 // rows in all shards
+	stores  atomic.Int64 // sites in all shards
+
+	// Read under the lock of any shard, written under those of all.
 	catalog *ops.Catalog
-	t       table
-	wheel   wheel
-	ready   int64        // since when we listen, Unix ms
-	ticked  int64        // when the loop last ran
-	flip    int64        // when the next store opens or closes; 0: look at all
-	last    *ops.Receipt // of the latest mutation: nobody is answered before it is on disk
+	ready   int64 // since when we listen, Unix ms
+	ticked  int64 // when the loop last ran
+	flip    int64 // when the next store opens or closes; 0: look at all
 
 	wall wall
 }
@@ -60,7 +62,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Catalog == nil || o.Journal == nil {
 		return nil, ops.Errorf(ops.Internal, "fleet: Catalog and Journal are required")
 	}
-	s := &Service{cfg: o.Config.filled(), journal: o.Journal, log: o.Logger, now: o.Now, problem: o.Problem, count: newCounters(), t: newTable()}
+	s := &Service{cfg: o.Config.filled(), journal: o.Journal, log: o.Logger, now: o.Now, problem: o.Problem, count: newCounters()}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -71,7 +73,11 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		s.problem = writeProblem
 	}
 	now := s.now()
-	s.wheel.now, s.ready, s.ticked = now.UnixMilli()/tickMs, now.UnixMilli(), now.UnixMilli()
+	s.makes = newMakes(s.kindInfo)
+	for i := range s.shards {
+		s.shards[i].init(now.UnixMilli() / tickMs)
+	}
+	s.ready, s.ticked = now.UnixMilli(), now.UnixMilli()
 	if err := s.adopt(o.Catalog, now); err != nil {
 		return nil, err
 	}
@@ -89,16 +95,16 @@ func New(ctx context.Context, o Options) (*Service, error) {
 // Reload takes a new catalog: stores come and change, kinds get new intervals. A store that the catalog no longer
 // lists stays for as long as it has devices.
 func (s *Service) Reload(c *ops.Catalog) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock(allShards)
+	defer s.unlock(allShards)
 	now := s.now()
 	if err := s.adopt(c, now); err != nil {
 		return err
 	}
-	for id := range s.t.rows {
-		s.hang(int32(id), now.UnixMilli()+1)
+	for i := range s.shards {
+		s.shards[i].rehang(now.UnixMilli() + 1)
+		s.shards[i].remake = true
 	}
-	s.t.remake = true
 	return nil
 }
 
@@ -114,27 +120,26 @@ func (s *Service) adopt(c *ops.Catalog, now time.Time) error {
 	}
 	s.catalog, s.flip = c, 0
 	for i, st := range c.Stores {
-		id, ok := s.t.storeID[st.ID]
-		if !ok {
-			id = s.t.addStore(st)
-		}
-		site := &s.t.stores[id]
+		sh := &s.shards[shardOf(st.ID)]
+		site := s.siteFor(sh, st)
 		site.Store, site.hours = st, parsed[i]
-		s.openOrClose(site, now)
+		site.openOrClose(now)
 	}
-	for i, name := range s.t.kinds.all {
-		s.t.kind[i] = s.kindInfo(name)
-	}
+	s.makes.refresh()
 	return nil
 }
 
-// addStore makes room for a store.
-func (t *table) addStore(st ops.Store) uint32 {
-	id := uint32(len(t.stores))
-	t.stores = append(t.stores, site{Store: st, isOpen: true})
-	t.storeID[st.ID] = id
-	t.remake = true
-	return id
+// siteFor returns the site of a store, which is made if need be.
+func (s *Service) siteFor(sh *shard, st ops.Store) *site {
+	if id, ok := sh.index[st.ID]; ok {
+		return &sh.sites[id]
+	}
+	return s.addSite(sh, st)
+}
+
+// addSite makes room for a store; on the wall it comes after those that were there.
+func (s *Service) addSite(sh *shard, st ops.Store) *site {
+	return sh.addSite(st, uint32(s.stores.Add(1)))
 }
 
 // kindInfo is the interval and grace of a kind: the catalog's, else the configuration's.
@@ -154,10 +159,9 @@ func (s *Service) kindInfo(name string) kindInfo {
 	return kindInfo{interval: time.Duration(interval).Milliseconds(), grace: time.Duration(grace).Milliseconds()}
 }
 
-// openOrClose sets whether a store is open at now, and says whether that is new.
-func (s *Service) openOrClose(st *site, now time.Time) (changed bool) {
+// openOrClose sets whether a store is open at now.
+func (st *site) openOrClose(now time.Time) {
 	open, since, flip := st.hours.at(now)
-	changed = open != st.isOpen
 	st.isOpen, st.opened, st.flip = open, 0, 0
 	if !flip.IsZero() {
 		st.flip = flip.UnixMilli()
@@ -165,15 +169,14 @@ func (s *Service) openOrClose(st *site, now time.Time) (changed bool) {
 	if open && !since.IsZero() {
 		st.opened = since.UnixMilli()
 	}
-	return changed
 }
 
 // facts gathers what decides the state of a row.
-func (s *Service) facts(id int32) facts {
-	r := &s.t.rows[id]
-	st, k := &s.t.stores[r.store], s.t.kind[s.t.makes[r.make].kind]
+func (s *Service) facts(sh *shard, r *row) facts {
+	c := &sh.cells[r.cell]
+	st, m := &sh.sites[c.site], &s.makes.list()[c.mk]
 	f := facts{
-		seen: r.seen, well: r.status == 0, interval: k.interval, grace: k.grace,
+		seen: r.seen, well: r.status() == 0, interval: m.interval, grace: m.grace,
 		retired: r.state == ops.Retired, open: st.isOpen, ready: s.ready,
 	}
 	if st.opened > r.seen {
@@ -183,29 +186,37 @@ func (s *Service) facts(id int32) facts {
 }
 
 // settle brings a row's state up to date and hangs it for when it may change next.
-func (s *Service) settle(id int32, now int64, b *batch) {
-	r := &s.t.rows[id]
-	from := r.state
-	to, wake := decide(from, s.facts(id), now)
+func (s *Service) settle(sh *shard, id uint32, now int64, b *batch) {
+	r := sh.rows.at(id)
+	from, f := r.state, s.facts(sh, r)
+	to, wake := decide(from, f, now)
 	if to != from {
-		s.t.move(id, to, now)
-		b.add(change{id: id, from: from})
+		b.add(sh, change{id: id, from: from})
+		sh.move(id, to, now)
 	}
-	s.hang(id, wake)
+	// Never further ahead than a beat would put it: so no beat ever needs to take a row from its slot.
+	sh.hang(id, min(wake, now+f.interval+1))
 }
 
 const tickMs = int64(tick / time.Millisecond)
 
 // hang makes sure that the row is looked at by wake; 0 is never. A row that comes up earlier anyway is left there.
-func (s *Service) hang(id int32, wake int64) {
-	r := &s.t.rows[id]
-	if wake == 0 {
-		r.hung = 0
-		return
+func (s *shard) hang(id uint32, wake int64) {
+	r := s.rows.at(id)
+	if wake == 0 || r.hung != 0 && int64(r.hung)+s.firstTick <= ceilTick(wake) {
+		return // one that waits for nothing comes up once more, and is then left alone
 	}
-	at := (wake + tickMs - 1) / tickMs
-	if r.hung > s.wheel.now && r.hung <= at {
-		return
+	s.unhang(id)
+	s.put(id, ceilTick(wake))
+}
+
+func ceilTick(ms int64) int64 { return (ms + tickMs - 1) / tickMs }
+
+// rehang hangs every row anew, for a time.
+func (s *shard) rehang(ms int64) {
+	s.wheel.slots = [wheelSlots]uint32{}
+	for id := range s.rows.n {
+		s.rows.at(id).hung = 0
+		s.put(id, ceilTick(ms))
 	}
-	r.hung = s.wheel.put(id, at)
 }

@@ -10,52 +10,53 @@ import (
 
 // Device answers one device; NotFound when there is none.
 func (s *Service) Device(_ context.Context, store, device string) (ops.Device, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	id, ok := s.t.find(store, device)
-	if !ok {
-		return ops.Device{}, ops.Errorf(ops.NotFound, "no such device").WithHint("a device's id is store/device, like SH-001/pos-03")
+	sh := &s.shards[shardOf(store)]
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if site, ok := sh.index[store]; ok {
+		if id, ok := sh.find(&sh.sites[site], device); ok {
+			return s.device(sh, id), nil
+		}
 	}
-	return s.device(id), nil
+	return ops.Device{}, ops.Errorf(ops.NotFound, "no such device").WithHint("a device's id is store/device, like SH-001/pos-03")
 }
 
 // StoreView answers one store with its devices in the order of their names; NotFound when there is none.
 func (s *Service) StoreView(_ context.Context, id string) (ops.StoreView, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	i, ok := s.t.storeID[id]
+	sh := &s.shards[shardOf(id)]
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	i, ok := sh.index[id]
 	if !ok {
 		return ops.StoreView{}, ops.Errorf(ops.NotFound, "no such store")
 	}
-	st := &s.t.stores[i]
-	v := ops.StoreView{Store: st.Store, Open: st.isOpen, States: map[string]int{}, Devices: make([]ops.Device, 0, len(st.rows))}
+	st := &sh.sites[i]
+	v := ops.StoreView{Store: st.Store, Open: st.isOpen, States: map[string]int{}, Devices: make([]ops.Device, 0, st.count)}
 	for state, n := range st.n {
 		if n > 0 {
 			v.States[ops.DeviceState(state).String()] = int(n)
 		}
 	}
-	for _, id := range st.rows {
-		v.Devices = append(v.Devices, s.device(id))
-	}
+	st.each(func(id uint32) { v.Devices = append(v.Devices, s.device(sh, id)) })
 	sort.Slice(v.Devices, func(i, j int) bool { return v.Devices[i].Device < v.Devices[j].Device })
 	return v, nil
 }
 
 // device is a row as the outside sees it.
-func (s *Service) device(id int32) ops.Device {
-	r := &s.t.rows[id]
-	m := &s.t.makes[r.make]
+func (s *Service) device(sh *shard, id uint32) ops.Device {
+	r := sh.rows.at(id)
+	m := &s.makes.list()[sh.cells[r.cell].mk]
 	d := ops.Device{
-		ID: s.t.id(id), Store: s.t.stores[r.store].ID, Device: s.t.names.all[r.name],
-		Kind: s.t.kinds.all[m.kind], Model: s.t.models.all[m.model], Firmware: s.t.models.all[m.firmware],
-		State: r.state, Since: when(r.since), SeenAt: when(r.seen), Note: s.t.notes[id],
+		ID: sh.id(id), Store: sh.siteOf(id).ID, Device: sh.nameOf(id),
+		Kind: m.kind, Model: m.model, Firmware: m.firmware,
+		State: r.state, Since: when(r.since), SeenAt: when(r.seen), Note: sh.notes[id],
 	}
 	if r.seen > 0 {
-		d.Status = r.status.String()
-		d.Deadline = when(s.facts(id).deadline())
+		f := s.facts(sh, r)
+		d.Status, d.Deadline = r.status().String(), when(f.deadline())
 	}
-	if r.battery >= 0 {
-		b := float64(int(r.battery*1e4+0.5)) / 1e4
+	if r.battery != noBattery {
+		b := float64(r.battery) / 10_000
 		d.Battery = &b
 	}
 	return d

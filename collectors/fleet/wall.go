@@ -2,7 +2,9 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"sort"
+	"strings"
 	"sync"
 
 	"goc/ops"
@@ -15,7 +17,8 @@ type wall struct {
 	next     int
 	flushed  int64 // Unix ms of the last call
 
-	layout uint32 // the rest is guarded by the Service's lock
+	layout uint32 // the rest is guarded by the locks of all shards
+	cells  uint32 // of the layout
 	told   uint32 // the layout that watchers were last told
 	laid   int64  // when the layout was last made, Unix ms
 }
@@ -24,51 +27,77 @@ const relayPeriod = 1000 // ms between two layouts that watchers are told of whi
 
 // Wall answers the layout and every cell. Retired devices have none.
 func (s *Service) Wall(context.Context) (ops.Wall, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock(allShards)
+	defer s.unlock(allShards)
 	s.lay()
-	w := ops.Wall{Layout: s.wall.layout, Stores: []ops.WallStore{}, Cells: make([]byte, 0, len(s.t.rows))}
-	for i := range s.t.stores {
-		st := &s.t.stores[i]
-		ws := ops.WallStore{ID: st.ID, Name: st.Name, City: st.City, Offset: len(w.Cells), Devices: make([]string, 0, len(st.rows))}
-		for _, id := range st.rows {
-			if r := &s.t.rows[id]; r.state != ops.Retired {
-				w.Cells = append(w.Cells, byte(r.state))
-				ws.Devices = append(ws.Devices, s.t.names.all[r.name])
+	sites := s.ordered()
+	w := ops.Wall{Layout: s.wall.layout, Stores: make([]ops.WallStore, 0, len(sites)), Cells: make([]byte, s.wall.cells)}
+	for _, on := range sites {
+		st := on.site
+		ws := ops.WallStore{ID: st.ID, Name: st.Name, City: st.City, Offset: int(st.offset), Devices: make([]string, st.count-uint32(st.n[ops.Retired]))}
+		st.each(func(id uint32) {
+			if at := on.place[id]; at != noPlace {
+				w.Cells[at] = byte(on.rows.at(id).state)
+				ws.Devices[at-st.offset] = on.nameOf(id)
 			}
-		}
+		})
 		w.Stores = append(w.Stores, ws)
 	}
 	return w, nil
 }
 
-// lay gives every device its cell, when something came or went: stores in the order of the catalog and then as they
-// appeared, devices by name. The caller holds the lock.
+const noPlace = ^uint32(0)
+
+// placed is a site with its shard.
+type placed struct {
+	*shard
+	site *site
+}
+
+// ordered lists all sites as the wall shows them: in the order of the catalog, and then as they appeared.
+func (s *Service) ordered() []placed {
+	all := make([]placed, 0, s.stores.Load())
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for j := range sh.sites {
+			all = append(all, placed{sh, &sh.sites[j]})
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].site.order < all[j].site.order })
+	return all
+}
+
+// lay gives every device its cell, when something came or went: store after store, devices by name. The caller holds
+// all locks.
 func (s *Service) lay() {
-	if !s.t.remake {
+	remake := false
+	for i := range s.shards {
+		remake = remake || s.shards[i].remake
+		s.shards[i].remake = false
+	}
+	if !remake {
 		return
 	}
-	s.t.remake = false
 	s.wall.layout++
 	s.wall.laid = s.now().UnixMilli()
-	cell := uint32(0)
-	for i := range s.t.stores {
-		st := &s.t.stores[i]
-		if st.mixed {
-			sort.Slice(st.rows, func(i, j int) bool {
-				return s.t.names.all[s.t.rows[st.rows[i]].name] < s.t.names.all[s.t.rows[st.rows[j]].name]
-			})
-			st.mixed = false
+	cell, ids := uint32(0), []uint32(nil)
+	for _, on := range s.ordered() {
+		on.site.offset = cell
+		if n := int(on.rows.n); len(on.place) < n {
+			on.place = append(on.place, make([]uint32, n-len(on.place))...)
 		}
-		for _, id := range st.rows {
-			r := &s.t.rows[id]
-			r.cell = noCell
-			if r.state != ops.Retired {
-				r.cell = cell
+		ids = ids[:0]
+		on.site.each(func(id uint32) { ids = append(ids, id) })
+		slices.SortFunc(ids, func(a, b uint32) int { return strings.Compare(on.nameOf(a), on.nameOf(b)) })
+		for _, id := range ids {
+			on.place[id] = noPlace
+			if on.rows.at(id).state != ops.Retired {
+				on.place[id] = cell
 				cell++
 			}
 		}
 	}
+	s.wall.cells = cell
 }
 
 // WatchWall calls fn, one call at a time and at most ten times a second, with the cells that changed since the last
@@ -112,19 +141,22 @@ func (s *Service) flushWall() {
 
 // deltas takes the cells that changed since the last call, and makes a new layout when one is due and someone watches.
 func (s *Service) deltas(now int64, watched bool) (layout uint32, cells []uint32, news bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if watched && s.t.remake && now-s.wall.laid >= relayPeriod {
+	s.lock(allShards)
+	defer s.unlock(allShards)
+	if watched && now-s.wall.laid >= relayPeriod {
 		s.lay()
 	}
-	for _, id := range s.t.touched {
-		r := &s.t.rows[id]
-		r.touched = false
-		if r.cell != noCell && watched {
-			cells = append(cells, uint32(r.state)<<24|r.cell)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for _, id := range sh.touched {
+			r := sh.rows.at(id)
+			r.flags &^= touched
+			if watched && int(id) < len(sh.place) && sh.place[id] != noPlace {
+				cells = append(cells, uint32(r.state)<<24|sh.place[id])
+			}
 		}
+		sh.touched = sh.touched[:0]
 	}
-	s.t.touched = s.t.touched[:0]
 	news = len(cells) > 0 || s.wall.told != s.wall.layout
 	s.wall.told = s.wall.layout
 	return s.wall.layout, cells, news
