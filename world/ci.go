@@ -65,7 +65,7 @@ func (c *ci) next(service string) (version, previous string) {
 	return fmt.Sprintf("1.%d.0", c.versions[service]), fmt.Sprintf("1.%d.0", c.versions[service]-1)
 }
 
-// rings splits the stores at random: two, then four, then the rest.
+// rings splits the stores at random: two, then four, then the rest. Harmless releases stop before the rest.
 func rings(rng *rand.Rand) [][]string {
 	ids := storeIDs()
 	rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
@@ -138,15 +138,25 @@ func (c *ci) queue(by int) {
 	c.waiting += by
 }
 
+// landed waits until the CI no longer moves a release.
+func (c *ci) landed(id string) {
+	c.mu.Lock()
+	f := c.live[id]
+	c.mu.Unlock()
+	if f != nil {
+		<-f.done
+	}
+}
+
 func (c *ci) busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.waiting > 0
 }
 
-// letAhead waits until no release waits that goes ahead; false when ctx ended first.
-func (c *ci) letAhead(ctx context.Context) bool {
-	for c.busy() {
+// letAhead waits, where a release yields, until no other waits for its first ring; false when ctx ended first.
+func (c *ci) letAhead(ctx context.Context, yields bool) bool {
+	for yields && c.busy() {
 		if !pause(ctx, time.Second) {
 			return false
 		}
@@ -164,11 +174,7 @@ func (c *ci) fly(ctx context.Context, id string, f *flight, first chan<- error) 
 		}
 	}
 	for i, ring := range f.rings {
-		if i == 0 && f.yields && !c.letAhead(ctx) {
-			told(ctx.Err())
-			return
-		}
-		if err := c.wait(ctx, id, i+1); err != nil {
+		if err := c.wait(ctx, id, i+1, i == 0 && f.yields); err != nil {
 			c.give(ctx, id, err)
 			told(err)
 			return
@@ -186,7 +192,7 @@ func (c *ci) fly(ctx context.Context, id string, f *flight, first chan<- error) 
 		}
 	}
 	if err := c.client.event(ctx, id, "finish", 0, ""); err == nil {
-		c.say("CI", "%s is out in all stores", id)
+		c.say("CI", "%s is out", id)
 	}
 }
 
@@ -219,9 +225,12 @@ func (c *ci) give(ctx context.Context, id string, why error) {
 
 // wait asks the gate until it allows the stage. It gives up when a policy says no and nobody can help, after ten minutes,
 // or on an error that stays.
-func (c *ci) wait(ctx context.Context, id string, stage int) error {
+func (c *ci) wait(ctx context.Context, id string, stage int, yields bool) error {
 	deadline, said := time.Now().Add(10*time.Minute), ""
 	for {
+		if !c.letAhead(ctx, yields) {
+			return ctx.Err()
+		}
 		d, err := c.client.check(ctx, id, stage)
 		if err == nil && d.Decision == "allow" {
 			return nil
@@ -238,7 +247,7 @@ func (c *ci) wait(ctx context.Context, id string, stage int) error {
 		}
 		delay := 2 * time.Second
 		if err == nil && d.RetryAfterS > 0 {
-			delay = min(time.Duration(d.RetryAfterS)*time.Second, 10*time.Second)
+			delay = min(time.Duration(d.RetryAfterS)*time.Second, 3*time.Second)
 		}
 		if !pause(ctx, delay) {
 			return ctx.Err()
@@ -274,8 +283,8 @@ func (c *ci) rollback(ctx context.Context, id, note string) error {
 	return c.client.event(ctx, id, "rollback", 0, note)
 }
 
-// atOnce is how many harmless releases wait for the gate at once.
-const atOnce = 3
+// atOnce is how many harmless releases wait, or are under way, at once.
+const atOnce = 2
 
 // innocent sends out a harmless change of a random kind now and then, so that suspects are never alone.
 func (c *ci) innocent(ctx context.Context, every time.Duration) {
@@ -283,9 +292,9 @@ func (c *ci) innocent(ctx context.Context, every time.Duration) {
 	for {
 		c.mu.Lock()
 		wait := time.Duration((0.5 + c.rng.Float64()) * float64(every))
-		n, kind, out := c.rng.IntN(len(services)), c.rng.IntN(6), rings(c.rng)
+		n, kind, out := c.rng.IntN(len(services)), c.rng.IntN(6), rings(c.rng)[:2]
 		c.mu.Unlock()
-		if !pause(ctx, wait) || !c.letAhead(ctx) {
+		if !pause(ctx, wait) || !c.letAhead(ctx, true) {
 			return
 		}
 		r := c.harmless(services[n].name, kind)
@@ -297,7 +306,9 @@ func (c *ci) innocent(ctx context.Context, every time.Duration) {
 		}
 		go func() {
 			defer func() { <-slots }()
-			c.launch(ctx, r)
+			if id, err := c.launch(ctx, r); err == nil {
+				c.landed(id)
+			}
 		}()
 	}
 }

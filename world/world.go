@@ -168,7 +168,7 @@ func (w *World) quiet(p *person) bool {
 			return false
 		}
 		open, err := p.client.incidents(w.ctx)
-		unwell := err != nil || w.faults.any()
+		unwell := err != nil || w.faults.any() || w.ci.busy()
 		for _, in := range open {
 			unwell = unwell || in.RecoveredAt.IsZero()
 		}
