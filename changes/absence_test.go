@@ -35,6 +35,80 @@ func TestAnAbsenceOfTheGateIsInTheAuditWithWhoWhenAndWhatWasDone(t *testing.T) {
 	}
 }
 
+// TestWhatWentOnWithoutAnAnswerIsOneWithItsChange tells of an absence before and after the change that went out meanwhile.
+func TestWhatWentOnWithoutAnAnswerIsOneWithItsChange(t *testing.T) {
+	away := ops.GateAbsence{At: ops.At(monday), Decision: ops.EffectAllow, Why: "--on-unavailable allow", Kind: ops.KindRelease, Service: "pay", Version: "1.2"}
+	hook := ops.Change{Kind: ops.KindRelease, Title: "Deploy pay main", Service: "pay", Version: "main", Source: "github", Labels: map[string]string{"sha": "1.2"}}
+	explained := "the gate did not answer at " + away.At.String() + ", as " + ci.Name + " told, and it went on without: --on-unavailable allow"
+	type set = func(a *ops.GateAbsence)
+	for _, c := range []struct {
+		name string
+		set  set
+		at   time.Duration // of the change's start, after the absence
+		want string
+	}{
+		{"the same version, by its commit", func(*ops.GateAbsence) {}, time.Minute, explained},
+		{"the change on record, by its id", func(a *ops.GateAbsence) { a.ChangeID, a.Service, a.Version = "CHG-1", "", "" }, time.Minute, explained},
+		{"another version", func(a *ops.GateAbsence) { a.Version = "1.3" }, time.Minute, "nobody asked the gate"},
+		{"another environment", func(a *ops.GateAbsence) { a.Environment = "staging" }, time.Minute, "nobody asked the gate"},
+		{"another stage", func(a *ops.GateAbsence) { a.Stage = 3 }, time.Minute, "nobody asked the gate"},
+		{"it was held back without an answer", func(a *ops.GateAbsence) { a.Decision = ops.EffectDeny }, time.Minute, "nobody asked the gate"},
+		{"of a rollback", func(a *ops.GateAbsence) { a.Rollback = true }, time.Minute, "nobody asked the gate"},
+		{"days later", func(*ops.GateAbsence) {}, 25 * time.Hour, "nobody asked the gate"},
+		{"before it was asked", func(*ops.GateAbsence) {}, -time.Minute, "nobody asked the gate"},
+	} {
+		for _, order := range []string{"told before the change", "told after the change"} {
+			t.Run(c.name+", "+order, func(t *testing.T) {
+				r := open(t, changes.Config{})
+				a := away
+				c.set(&a)
+				tell := func() {
+					t.Helper()
+					if _, err := r.Absent(t.Context(), ci, a); err != nil {
+						t.Fatal(err)
+					}
+					r.reopen()
+				}
+				r.at = monday.Add(26 * time.Hour)
+				if order == "told before the change" {
+					tell()
+				}
+				id := r.record(sender, hook).ID
+				r.event(sender, id, ops.ChangeEvent{Event: "start", At: ops.At(monday.Add(c.at))})
+				if order == "told after the change" {
+					tell()
+					if e := r.journal.last(); e.Name != "gate.unavailable" || (e.Subject == id) != (c.want == explained || a.ChangeID == id) {
+						t.Errorf("the event is %s of %s", e.Name, e.Subject)
+					}
+				}
+				got, err := r.Get(t.Context(), id)
+				if err != nil || !got.Unapproved || got.UnapprovedBecause != c.want {
+					t.Errorf("unapproved %v because %q, want %q; %v", got.Unapproved, got.UnapprovedBecause, c.want, err)
+				}
+			})
+		}
+	}
+}
+
+func TestOneAbsenceExplainsOneChange(t *testing.T) {
+	r := open(t, changes.Config{})
+	r.at = monday.Add(time.Hour)
+	hook := ops.Change{Kind: ops.KindRelease, Title: "Deploy pay", Service: "pay", Version: "1.2", Source: "github"}
+	var ids []string
+	for i := range 2 {
+		id := r.record(sender, hook).ID
+		r.event(sender, id, ops.ChangeEvent{Event: "start", At: ops.At(monday.Add(time.Duration(10-i) * time.Minute))})
+		ids = append(ids, id)
+	}
+	a, err := r.Absent(t.Context(), ci, ops.GateAbsence{At: ops.At(monday), Decision: ops.EffectAllow, Why: "x", Kind: ops.KindRelease, Service: "pay", Version: "1.2"})
+	if err != nil || a.ChangeID != ids[1] {
+		t.Errorf("the absence is of %q, want %s, which began first; %v", a.ChangeID, ids[1], err)
+	}
+	if other, _ := r.Get(t.Context(), ids[0]); other.UnapprovedBecause != "nobody asked the gate" {
+		t.Errorf("the other one: %q", other.UnapprovedBecause)
+	}
+}
+
 func TestAnAbsenceThatCannotBeIsRefusedWithThePlace(t *testing.T) {
 	r := open(t, changes.Config{})
 	good := ops.GateAbsence{At: ops.At(monday), Decision: ops.EffectDeny, Why: "the default for production"}

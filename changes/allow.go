@@ -27,6 +27,7 @@ const (
 	keepCrowded   = time.Hour       // the same, while there are many
 	maxRefused    = 300             // bytes that are kept of why
 	refusedPrefix = "no:"           // of the keys of refusals
+	awayPrefix    = "away:"         // of the keys of questions that the gate did not answer and that went on
 	releasePrefix = "release:"      // of the keys that are kept in memory alone
 )
 
@@ -75,13 +76,21 @@ func (l allowances) keep(key string, a allowance) {
 	if a.Release == "" {
 		return
 	}
-	release := a.Release
-	if a.Refused != "" {
-		release = refusedPrefix + release
-	}
+	prefix, _ := cutPrefix(key)
+	release := prefix + a.Release
 	if old, ok := l[release]; !ok || !a.At.Before(old.At.Time) {
 		l[release] = a
 	}
+}
+
+// cutPrefix takes apart a key and what says that it is of no leave.
+func cutPrefix(key string) (prefix, rest string) {
+	for _, prefix := range []string{refusedPrefix, awayPrefix} {
+		if rest, ok := strings.CutPrefix(key, prefix); ok {
+			return prefix, rest
+		}
+	}
+	return "", key
 }
 
 // keysOf are the keys under which a decision about a change, or its stage, may be kept. Leave for the change as a whole is
@@ -109,25 +118,35 @@ func keysOf(c *ops.Change, stage int) []string {
 // told says whether a change is on record because another system told of it.
 func told(c *ops.Change) bool { return c.Source != "api" && c.Source != "demo" && c.Source != "cli" }
 
+// nobodyAsked is why a change is unapproved of which the gate knows nothing.
+const nobodyAsked = "nobody asked the gate"
+
 // leave says whether the gate allowed the change, or its stage, at that time; if not, it says why.
 func (s *Service) leave(c *ops.Change, stage int, at time.Time) (because string, ok bool) {
 	s.allowMu.Lock()
 	defer s.allowMu.Unlock()
-	because, last := "nobody asked the gate", time.Time{}
+	because, last := nobodyAsked, time.Time{}
 	for _, key := range keysOf(c, stage) {
 		a, ok := s.allows[key]
-		asked := ok && !at.Before(a.At.Add(-clockSkew))
-		if asked && !at.After(a.Until.Add(clockSkew)) {
+		if ok && a.covers(at) {
 			return "", true
 		}
-		if asked && a.At.After(last) {
+		if ok && !at.Before(a.At.Add(-clockSkew)) && a.At.After(last) {
 			because, last = "the gate's leave "+a.DecisionID+" was over at "+a.Until.String(), a.At.Time
 		}
 		if a, ok := s.allows[refusedPrefix+key]; ok && !at.Before(a.At.Add(-clockSkew)) && a.At.After(last) {
 			because, last = a.Refused, a.At.Time
 		}
+		if a, ok := s.allows[awayPrefix+key]; ok && a.covers(at) && a.At.After(last) {
+			because, last = a.Refused, a.At.Time
+		}
 	}
 	return because, false
+}
+
+// covers says whether something that began then did so while the leave, or the want of an answer, lasted.
+func (a allowance) covers(at time.Time) bool {
+	return !at.Before(a.At.Add(-clockSkew)) && !at.After(a.Until.Add(clockSkew))
 }
 
 // forget drops the leaves that are long over and returns their records to delete.
@@ -144,7 +163,7 @@ func (s *Service) forget(now time.Time) []ops.Record {
 			continue
 		}
 		delete(s.allows, key)
-		if !strings.HasPrefix(strings.TrimPrefix(key, refusedPrefix), releasePrefix) {
+		if _, rest := cutPrefix(key); !strings.HasPrefix(rest, releasePrefix) {
 			gone = append(gone, ops.Record{Kind: kindDecision, ID: key})
 		}
 	}
