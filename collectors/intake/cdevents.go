@@ -92,12 +92,28 @@ func (t *target) UnmarshalJSON(b []byte) error {
 	}
 	if json.Unmarshal(b, &o) == nil {
 		*t = target{first(o.ID, o.Name), strings.ToLower(string(o.Type))}
-		return nil
+	} else {
+		var id text
+		if err := id.UnmarshalJSON(b); err != nil {
+			return err
+		}
+		*t = target{id: string(id)}
 	}
-	var id text
-	err := id.UnmarshalJSON(b)
-	*t = target{id: string(id)}
-	return err
+	if kind, _, ok := domainID(t.id); ok && t.kind == "" {
+		t.kind = kind
+	}
+	return nil
+}
+
+// domainID takes apart cdevents:v0:provider:provider-id:namespace:groups:type:resource-id, in which a resource's id is
+// percent-encoded; ok is false where it is none.
+func domainID(id string) (kind, resource string, ok bool) {
+	parts := strings.Split(id, ":")
+	if len(parts) != 8 || parts[0] != "cdevents" || parts[1] != "v0" || parts[6] == "" || parts[7] == "" || strings.HasPrefix(parts[5], "/") || strings.HasSuffix(parts[5], "/") {
+		return "", "", false
+	}
+	resource, err := url.PathUnescape(parts[7])
+	return strings.ToLower(parts[6]), resource, err == nil
 }
 
 // complete takes from the envelope what the event itself does not say.
@@ -110,6 +126,9 @@ func (c *cdEvent) complete(e cloudEvent) {
 
 // lastPart is the end of an id that is a path, a URL or a list of names with colons: service/cart, cdevents:v0:…:SH-001.
 func lastPart(id string) string {
+	if _, resource, ok := domainID(id); ok {
+		return resource
+	}
 	id = strings.TrimRight(id, "/:")
 	return id[strings.LastIndexAny(id, "/:")+1:]
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -182,6 +184,71 @@ func modes(t *testing.T, data string) map[string]func(*fixture) (int, string) {
 
 func cdevent(kind, id, subject, content string) string {
 	return `{"context":{"specversion":"0.6.0-draft","id":"` + id + `","source":"/ci","type":"dev.cdevents.` + kind + `.0.1.0-draft","timestamp":"2026-11-20T07:59:00Z"},"subject":{"id":"` + subject + `","content":` + content + `}}`
+}
+
+// TestDomainIDsAreReadAsTheirVectorsSay reads the vectors of CDEvents' own conformance tests.
+func TestDomainIDsAreReadAsTheirVectorsSay(t *testing.T) {
+	var vectors struct {
+		Valid []struct {
+			Segments struct{ Type, ResourceID string }
+			Expected string
+		}
+		Invalid []struct{ Input string }
+	}
+	if err := json.Unmarshal(read(t, realworld(t, "cdevents", "conformance", "formats", "domainid.json")), &vectors); err != nil || len(vectors.Valid) == 0 || len(vectors.Invalid) == 0 {
+		t.Fatalf("%d and %d vectors, %v", len(vectors.Valid), len(vectors.Invalid), err)
+	}
+	for _, v := range vectors.Valid {
+		var got target
+		plain, err := url.PathUnescape(v.Segments.ResourceID)
+		if err != nil || json.Unmarshal([]byte(strconv.Quote(v.Expected)), &got) != nil || got.kind != v.Segments.Type || lastPart(got.id) != plain {
+			t.Errorf("%s is a %s called %s; %v", v.Expected, got.kind, lastPart(got.id), err)
+		}
+	}
+	for _, v := range vectors.Invalid {
+		if _, _, ok := domainID(v.Input); ok {
+			t.Errorf("%q was taken for a domain id", v.Input)
+		}
+	}
+}
+
+// TestDraftsMeanTheSameInBothSpellingsOfTheVersion sends the events that CDEvents has not released yet, whose drafts are not
+// among the conformance events.
+func TestDraftsMeanTheSameInBothSpellingsOfTheVersion(t *testing.T) {
+	dep := `{"environment":{"id":"production"},"artifactId":"pkg:oci/shop/cart@1.2.3","outcome":"failure"}`
+	to := `{"target":{"id":"SH-001","type":"store"},"environment":{"id":"production"},"artifactId":"pkg:oci/shop/cart@1.2.3","deploymentId":{"id":"d1"},"outcome":"success"}`
+	window := `{"target":"cdevents:v0:argo::shop::service:cart","windowType":"restrictive","notBefore":"2026-11-10T16:00:00Z","notAfter":"2026-11-11T16:00:00Z","change":{"id":"c7"}}`
+	planned, started, frozen := "planned release of cart 1.2.3 in production", "started release of cart 1.2.3 in production", "freeze of service=cart"
+	for _, c := range []struct{ kind, content, want string }{
+		{"deployment.queued", dep, planned},
+		{"deployment.started", dep, started},
+		{"deployment.finished", dep, "aborted release of cart 1.2.3 in production"},
+		{"targetrollout.queued", to, planned},
+		{"targetrollout.started", to, started},
+		{"targetrollout.finished", to, started},
+		{"changewindow.created", window, frozen},
+		{"changewindow.modified", window, frozen},
+		{"changewindow.opened", window, frozen},
+		{"changewindow.closed", window, "1"}, // counted as not used: no window is known
+		{"changewindow.revoked", window, "1"},
+		{"changewindow.breached", window, "alert of cart in"},
+	} {
+		released := cdevent(c.kind, "e1", "d1", c.content)
+		for spelling, body := range map[string]string{
+			"specversion": released,
+			"version":     strings.Replace(released, `"specversion":"0.6.0-draft"`, `"version":"0.4.1"`, 1),
+			"no draft":    strings.ReplaceAll(released, "-draft", ""),
+		} {
+			f := newFixture(t, Config{}, nil)
+			got := f.became(f.send("POST", "/hooks/cloudevents", body))
+			for _, z := range f.freezes {
+				got = "freeze of " + z.Scope.String()
+			}
+			if strings.TrimSpace(got) != c.want {
+				t.Errorf("%s with %s became %q, want %q", c.kind, spelling, got, c.want)
+			}
+		}
+	}
 }
 
 func TestADeploymentAndItsTargetsAreOneChangeWithAStagePerStore(t *testing.T) {
