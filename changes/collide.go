@@ -40,7 +40,7 @@ func (in *Inputs) gatherCollisions(c *ops.Change, scope ops.Scope, s *State) {
 		return
 	}
 	in.CollideWith = s.Config.Collision.Effect
-	m := meeting{a: a, c: c, number: number("CHG", c.ID), scope: s.Flight.expand(scope)}
+	m := meeting{a: a, c: c, number: number("CHG", c.ID), here: place(s.Flight.expand(scope))}
 	for _, at := range s.Flight.lookups(c, scope) {
 		m.each(a.at[at], true)
 		if at.level != 's' {
@@ -69,7 +69,7 @@ type meeting struct {
 	a        *airspace
 	c        *ops.Change
 	number   int
-	scope    ops.Scope // of the request, expanded
+	here     ops.Scope // the places of the request, expanded
 	examined int
 	found    []*flying
 	store    map[int]string // where two meet in a store
@@ -93,15 +93,15 @@ func (m *meeting) each(list ascending, byStore bool) {
 
 // inStore says whether two changes meet in a store, or in a city or region that one of them covers whole.
 func (m *meeting) inStore(x *flying) bool {
-	here := place(m.scope)
-	for _, s := range x.active {
-		if !s.Overlaps(here) {
+	for i := range x.active {
+		s := &x.active[i]
+		if !s.Overlaps(m.here) {
 			continue
 		}
 		if m.store == nil {
 			m.store = map[int]string{}
 		}
-		m.store[x.number] = shared(s, here)
+		m.store[x.number] = shared(*s, m.here)
 		return true
 	}
 	return false
@@ -124,7 +124,7 @@ func shared(a, b ops.Scope) string {
 }
 
 // inService says whether the places overlap of two changes in one chain of services.
-func (m *meeting) inService(x *flying) bool { return place(x.whole).Overlaps(place(m.scope)) }
+func (m *meeting) inService(x *flying) bool { return x.whole.Overlaps(m.here) }
 
 func (f *Flight) airspaceOf(environment string) *airspace {
 	if f == nil {

@@ -32,7 +32,7 @@ type airspace struct {
 type flying struct {
 	number  int
 	change  *ops.Change
-	whole   ops.Scope   // where it may go, expanded
+	whole   ops.Scope   // the places where it may go, expanded
 	active  []ops.Scope // where it is: its stages that are going out or bake, expanded; empty when it names no place
 	stores  []string    // that active covers
 	until   time.Time   // when its last bake ends, zero when that is not known
@@ -114,7 +114,7 @@ func (f *Flight) expire(now time.Time, stale time.Duration) {
 
 // prepare works out where a change is.
 func (f *Flight) prepare(n int, c *ops.Change) *flying {
-	x := &flying{number: n, change: c, whole: f.expand(wholeScope(c)), started: c.StartedAt.Time}
+	x := &flying{number: n, change: c, whole: place(f.expand(wholeScope(c))), started: c.StartedAt.Time}
 	for _, s := range activeScopes(c) {
 		e := f.expand(place(s))
 		if e.Empty() && !slices.Contains(storeKinds, c.Kind) {

@@ -49,8 +49,10 @@ func sign(key ed25519.PrivateKey, c *ops.Change, in *Inputs, d *ops.Decision) st
 	if err != nil {
 		panic("changes: claims do not marshal: " + err.Error())
 	}
-	text := tokenHeader + b64.EncodeToString(body)
-	return text + "." + b64.EncodeToString(ed25519.Sign(key, []byte(text)))
+	token := make([]byte, 0, len(tokenHeader)+b64.EncodedLen(len(body))+1+b64.EncodedLen(ed25519.SignatureSize))
+	token = b64.AppendEncode(append(token, tokenHeader...), body)
+	signature := ed25519.Sign(key, token)
+	return string(b64.AppendEncode(append(token, '.'), signature))
 }
 
 // Asked is the digest of a change that is not on record, by which its token is bound to all of it: kind, scope, stages

@@ -24,7 +24,8 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	if t.IsZero() {
 		return []byte("null"), nil
 	}
-	return []byte(`"` + t.UTC().Format(layout) + `"`), nil
+	b := append(make([]byte, 0, len(layout)+2), '"')
+	return append(t.UTC().AppendFormat(b, layout), '"'), nil
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
