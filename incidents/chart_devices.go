@@ -24,14 +24,15 @@ func (s *Service) deviceChart(ctx context.Context, inc ops.Incident, from, to ti
 	}
 	c := ops.Chart{Title: strings.TrimSpace(devicesUnwell + " " + strings.Join(inc.Scope.Kind, " ")), Indicator: devicesUnwell, From: ops.At(from), To: ops.At(to)}
 	kinds := matcher("kind", "=~", inc.Scope.Kind)
-	for _, part := range []struct{ name, stores string }{
-		{"affected", matcher("store", "=~", inc.Scope.Store)}, {"others", matcher("store", "!~", inc.Scope.Store)},
-	} {
-		if part.name == "others" && part.stores == "" {
-			continue // it names no stores: there are no others
-		}
-		expr := `sum(goc_fleet_devices{state=~"offline|degraded"` + kinds + part.stores + `})`
-		curves, err := s.querier.QueryRange(ctx, expr, from, to, max(time.Second, to.Sub(from)/points))
+	unwell := `{state=~"offline|degraded"` + kinds
+	parts := []struct{ name, expr string }{{"affected", `sum(goc_fleet_devices` + unwell + `})`}}
+	if in := matcher("store", "=~", inc.Scope.Store); in != "" {
+		affected := `sum(goc_fleet_store_devices` + unwell + in + `})`
+		parts[0].expr = affected
+		parts = append(parts, struct{ name, expr string }{"others", `sum(goc_fleet_devices` + unwell + `}) - (` + affected + ` or vector(0))`})
+	}
+	for _, part := range parts {
+		curves, err := s.querier.QueryRange(ctx, part.expr, from, to, max(time.Second, to.Sub(from)/points))
 		if err != nil || len(curves) != 1 {
 			continue
 		}

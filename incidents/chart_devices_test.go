@@ -33,12 +33,12 @@ func TestAnIncidentOfDevicesIsDrawnByTheDevicesThatAreNotWell(t *testing.T) {
 	if c.Indicator != "devices_unwell" || len(c.Series) != 2 || last(c.Series[0]) != 15 {
 		t.Errorf("the chart is of %s with %d series", c.Indicator, len(c.Series))
 	}
-	of := slices.IndexFunc(q.exprs, func(e string) bool { return strings.Contains(e, "goc_fleet_devices") })
+	of := slices.IndexFunc(q.exprs, func(e string) bool { return strings.Contains(e, "goc_fleet_store_devices") })
 	if of < 0 {
 		t.Fatalf("nobody asked for devices: %q", q.exprs)
 	}
 	// A store's name is data: it must not become part of the expression.
-	want := `sum(goc_fleet_devices{state=~"offline|degraded",kind=~"scanner",store=~"S-1\"\\}\\) or vector\\(1"})`
+	want := `sum(goc_fleet_store_devices{state=~"offline|degraded",kind=~"scanner",store=~"S-1\"\\}\\) or vector\\(1"})`
 	if q.exprs[of] != want {
 		t.Errorf("asked %s\nwant  %s", q.exprs[of], want)
 	}

@@ -21,6 +21,9 @@ type liveLimits struct {
 	replay      int64 // events that a client which comes back is told one by one; beyond, it gets snapshots
 }
 
+// maxBacklogBytes bounds the events of the backlog: a fleet that enrols writes large ones.
+const maxBacklogBytes = 8 << 20
+
 var defaultLiveLimits = liveLimits{connections: 2000, backlog: 4096, deltas: 256, write: 10 * time.Second, ping: 20 * time.Second, replay: 2000}
 
 // entry is one event of the backlog with its frames, each encoded once for all listeners.
@@ -52,6 +55,7 @@ type hub struct {
 
 	mu      sync.Mutex
 	ring    []*entry // by seq modulo its length
+	size    int      // bytes of the events in it
 	first   int64    // the oldest seq in it
 	head    int64    // the newest
 	deltas  []delta  // by number modulo its length
@@ -92,10 +96,28 @@ func (h *hub) publish(events []ops.Event) {
 			h.first = e.Seq
 		}
 		h.head = e.Seq
-		h.ring[e.Seq%int64(len(h.ring))] = &entry{event: e, incident: incidentOf(e)}
-		h.first = max(h.first, h.head-int64(len(h.ring))+1)
+		h.put(&entry{event: e, incident: incidentOf(e)})
 	}
 	h.wake()
+}
+
+// put takes the newest event into the ring, and drops what there is no room for any more. The caller holds the lock.
+func (h *hub) put(e *entry) {
+	at := &h.ring[e.event.Seq%int64(len(h.ring))]
+	if *at != nil {
+		h.size -= len((*at).event.Data)
+	}
+	*at = e
+	h.size += len(e.event.Data)
+	h.first = max(h.first, h.head-int64(len(h.ring))+1)
+	for h.size > maxBacklogBytes && h.first < h.head {
+		old := &h.ring[h.first%int64(len(h.ring))]
+		if *old != nil {
+			h.size -= len((*old).event.Data)
+			*old = nil
+		}
+		h.first++
+	}
 }
 
 // wake tells the connections that there is something to read. The caller holds the lock.

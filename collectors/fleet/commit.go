@@ -41,7 +41,7 @@ func (b *batch) add(sh *shard, c change) {
 }
 
 // maxListed is how many changes an event lists; the rest is in its counts.
-const maxListed = 1_000
+const maxListed = 100
 
 // listed is one change as the event tells it.
 type listed struct {
@@ -58,7 +58,7 @@ type told struct {
 	New     int            `json:"new,omitempty"`     // devices that were not known
 	Updated int            `json:"updated,omitempty"` // devices with another kind, model, firmware or status
 	Stores  int            `json:"stores"`
-	Changes []listed       `json:"changes"` // at most 1,000
+	Changes []listed       `json:"changes"` // at most 100
 }
 
 // commit makes a batch durable in one mutation with one event, which the shards of mask then wait for. The caller holds

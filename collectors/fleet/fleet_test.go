@@ -194,7 +194,7 @@ func TestAllChangesOfATickAreOneEvent(t *testing.T) {
 	f.beat(beats...)
 	f.pass(10*time.Second + tick)
 	d := f.j.last(t)
-	if f.j.count() != 2 || d.Total != 1500 || len(d.Changes) != 1000 || d.Text != "1500 devices in 2 stores are late" {
+	if f.j.count() != 2 || d.Total != 1500 || len(d.Changes) != maxListed || d.Text != "1500 devices in 2 stores are late" {
 		t.Errorf("%d events, the last with %d of %d changes: %s", f.j.count(), len(d.Changes), d.Total, d.Text)
 	}
 }

@@ -111,15 +111,15 @@ func (s *Service) sweep() {
 	defer s.unlock(allShards)
 	used := make([]bool, len(s.makes.list()))
 	for i := range s.shards {
-		for j := range s.shards[i].cells {
-			if c := &s.shards[i].cells[j]; c.n != (tally{}) {
+		for j := range s.shards[i].cells.n {
+			if c := s.shards[i].cells.at(j); c.n != (tally{}) {
 				used[c.mk] = true
 			}
 		}
 	}
 	for i := range s.shards {
-		for j := range s.shards[i].cells {
-			if c := &s.shards[i].cells[j]; !used[c.mk] {
+		for j := range s.shards[i].cells.n {
+			if c := s.shards[i].cells.at(j); !used[c.mk] {
 				c.shown = 0
 			}
 		}

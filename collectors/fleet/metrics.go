@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"slices"
+
 	vm "github.com/VictoriaMetrics/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -38,7 +40,8 @@ func (c *counters) reject(reason string) {
 var (
 	beatsDesc    = prometheus.NewDesc("goc_heartbeats_total", "Heartbeats taken.", nil, nil)
 	rejectedDesc = prometheus.NewDesc("goc_heartbeats_rejected_total", "Heartbeats refused, by reason; body counts whole bodies.", []string{"reason"}, nil)
-	devicesDesc  = prometheus.NewDesc("goc_fleet_devices", "Devices by store, kind and state.", []string{"store", "city", "kind", "state"}, nil)
+	devicesDesc  = prometheus.NewDesc("goc_fleet_devices", "Devices by city, kind and state.", []string{"city", "kind", "state"}, nil)
+	storeDesc    = prometheus.NewDesc("goc_fleet_store_devices", "Devices by store, kind and state: of every store of a small fleet, else of the stores in trouble.", []string{"store", "city", "kind", "state"}, nil)
 	makesDesc    = prometheus.NewDesc("goc_fleet_kind_devices", "Devices by kind, model, firmware and state.", []string{"kind", "model", "firmware", "state"}, nil)
 	storesDesc   = prometheus.NewDesc("goc_fleet_stores", "Stores by city and state; dark: open, and every device that ever beat is offline.", []string{"city", "state"}, nil)
 	missingDesc  = prometheus.NewDesc("goc_fleet_missing_devices", "Devices that the catalog expects in a store and that the fleet does not know.", []string{"store", "city"}, nil)
@@ -48,7 +51,7 @@ var (
 type collector struct{ s *Service }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{beatsDesc, rejectedDesc, devicesDesc, makesDesc, storesDesc, missingDesc} {
+	for _, d := range []*prometheus.Desc{beatsDesc, rejectedDesc, devicesDesc, storeDesc, makesDesc, storesDesc, missingDesc} {
 		ch <- d
 	}
 }
@@ -62,8 +65,12 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(rejectedDesc, prometheus.CounterValue, float64(n.Get()), slug)
 	}
 	a := c.s.aggregate()
-	for k, n := range a.kinds {
-		n.each(func(state string, v int32) { gauge(devicesDesc, float64(v), k.store, k.city, k.kind, state) })
+	for k, n := range a.cities {
+		n.each(func(state string, v int32) { gauge(devicesDesc, float64(v), k[0], k[1], state) })
+	}
+	for i := range a.kinds {
+		k := &a.kinds[i]
+		k.each(func(state string, v int32) { gauge(storeDesc, float64(v), k.store, k.city, k.kind, state) })
 	}
 	for k, n := range a.makes {
 		n.each(func(state string, v int32) { gauge(makesDesc, float64(v), k[0], k[1], k[2], state) })
@@ -99,12 +106,17 @@ func (t *shown) add(c *cell) {
 
 // aggregates are the fleet's counts, taken shard by shard so that a scrape does not hold up heartbeats.
 type aggregates struct {
-	kinds  map[storeKind]*shown
+	cities map[[2]string]*shown // by city and kind
 	makes  map[[3]string]*shown // by kind, model and firmware
+	kinds  []storeKind          // of the stores that have series of their own
 	stores []storeCount
 }
 
-type storeKind struct{ store, city, kind string }
+// storeKind counts the devices of one kind in one store.
+type storeKind struct {
+	store, city, kind string
+	shown
+}
 
 type storeCount struct {
 	id, city string
@@ -112,25 +124,80 @@ type storeCount struct {
 	missing  int // -1 when the catalog does not say how many there should be
 }
 
+const (
+	// maxStoreKinds bounds the kinds of stores that have series: a fleet that has more shows the stores in trouble.
+	maxStoreKinds = 4_000
+	// troubleKept is how long a store goes on having series after its trouble, so that alerts see it end. In ms.
+	troubleKept = 15 * 60_000
+)
+
 func (s *Service) aggregate() aggregates {
-	a := aggregates{kinds: map[storeKind]*shown{}, makes: map[[3]string]*shown{}}
+	a := aggregates{cities: map[[2]string]*shown{}, makes: map[[3]string]*shown{}}
+	now, cells := s.now().UnixMilli(), 0
+	for i := range s.shards {
+		s.shards[i].mu.RLock()
+		cells += int(s.shards[i].cells.n)
+		s.shards[i].mu.RUnlock()
+	}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock() // it marks what it has shown
 		makes := s.makes.list()
 		for j := range sh.sites {
 			st := &sh.sites[j]
+			from := len(a.kinds)
 			for _, id := range st.cells {
-				c := &sh.cells[id]
+				c := sh.cells.at(id)
 				m := &makes[c.mk]
-				at(a.kinds, storeKind{st.ID, st.City, m.kind}).add(c)
+				at(a.cities, [2]string{st.City, m.kind}).add(c)
 				at(a.makes, [3]string{m.kind, m.model, m.firmware}).add(c)
+				a.kind(from, st, m.kind).add(c)
 			}
+			if st.inTrouble(a.kinds[from:], now) || cells <= maxStoreKinds {
+				from = len(a.kinds)
+			}
+			a.kinds = a.kinds[:from]
 			a.stores = append(a.stores, st.counted())
 		}
 		sh.mu.Unlock()
 	}
+	a.bound()
 	return a
+}
+
+// kind returns the count of a kind among those of one store, which begin at from.
+func (a *aggregates) kind(from int, st *site, kind string) *shown {
+	for i := from; i < len(a.kinds); i++ {
+		if a.kinds[i].kind == kind {
+			return &a.kinds[i].shown
+		}
+	}
+	a.kinds = append(a.kinds, storeKind{store: st.ID, city: st.City, kind: kind})
+	return &a.kinds[len(a.kinds)-1].shown
+}
+
+// inTrouble says whether a fifth of a store's devices, or three and a fifth of one of its kinds, are not well, or were
+// within troubleKept.
+func (st *site) inTrouble(kinds []storeKind, now int64) bool {
+	total, all, trouble := 0, 0, false
+	for i := range kinds {
+		unwell, n := kinds[i].unwell(), kinds[i].total()
+		trouble = trouble || unwell >= 3 && unwell*5 >= n
+		total, all = total+unwell, all+n
+	}
+	if trouble || total > 0 && total*5 >= all {
+		st.trouble = now
+	}
+	return st.trouble != 0 && now-st.trouble < troubleKept
+}
+
+// bound keeps the worst when there are too many.
+func (a *aggregates) bound() {
+	if len(a.kinds) <= maxStoreKinds {
+		return
+	}
+	slices.SortStableFunc(a.kinds, func(x, y storeKind) int { return y.unwell() - x.unwell() })
+	a.kinds = a.kinds[:maxStoreKinds]
 }
 
 func at[K comparable](m map[K]*shown, k K) *shown {
@@ -160,7 +227,7 @@ func (a *aggregates) eachStore(gauge func(*prometheus.Desc, float64, ...string))
 			byCity[st.city] = n
 		}
 		n[st.state]++
-		if st.missing >= 0 {
+		if st.missing > 0 {
 			gauge(missingDesc, float64(st.missing), st.id, st.city)
 		}
 	}

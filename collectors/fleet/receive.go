@@ -151,7 +151,7 @@ func (t *turn) find(b *beat) (id uint32, known bool) {
 		}
 	}
 	if next := t.row + 1; next < sh.rows.n {
-		if r := sh.rows.at(next); sh.cells[r.cell].site == t.site && sh.names.at(r.name) == b.device {
+		if r := sh.rows.at(next); sh.cells.at(r.cell).site == t.site && sh.names.at(r.name) == b.device {
 			return next, true
 		}
 	}
@@ -188,7 +188,7 @@ func (t *turn) take(b *beat) {
 	}
 	if r.flags&stale == 0 {
 		r.flags |= stale
-		sh.sites[sh.cells[r.cell].site].stale = true
+		sh.sites[sh.cells.at(r.cell).site].stale = true
 	}
 	t.s.settle(sh, id, t.now, &t.batch)
 }
@@ -246,7 +246,7 @@ func (t *turn) add(b *beat, id *uint32) string {
 // say takes what a beat says of its device. A fact that it leaves out stays as it was known.
 func (t *turn) say(id uint32, r *row, b *beat) string {
 	sh := t.sh
-	was := &t.makes[sh.cells[r.cell].mk]
+	was := &t.makes[sh.cells.at(r.cell).mk]
 	if differs(b.kind, was.kind) || differs(b.model, was.model) || differs(b.firmware, was.firmware) {
 		if wrong := b.checkFacts(); wrong != "" {
 			return wrong

@@ -25,7 +25,7 @@ type record struct {
 // appendRecord writes the record of a row as JSON. It is written by hand, because a power cut writes a hundred thousand.
 func (s *shard) appendRecord(b []byte, makes []mk, id uint32) []byte {
 	r := s.rows.at(id)
-	m := &makes[s.cells[r.cell].mk]
+	m := &makes[s.cells.at(r.cell).mk]
 	b = append(b, `{"state":"`...)
 	b = append(b, r.state.String()...)
 	b = append(b, '"')

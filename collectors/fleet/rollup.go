@@ -183,7 +183,7 @@ func (s *Service) eachCell(scope ops.Scope, fn func(st *site, m *mk, n *tally, s
 				continue
 			}
 			for _, c := range st.cells {
-				c := &sh.cells[c]
+				c := sh.cells.at(c)
 				ok, known := fits[c.mk]
 				if !known {
 					ok = in.make(&makes[c.mk])
@@ -209,7 +209,7 @@ func (s *Service) eachCell(scope ops.Scope, fn func(st *site, m *mk, n *tally, s
 func (s *shard) named(st *site, mk uint32, in *filter) (n tally) {
 	st.each(func(id uint32) {
 		r := s.rows.at(id)
-		if s.cells[r.cell].mk == mk && in.named(st.ID, s.names.at(r.name)) {
+		if s.cells.at(r.cell).mk == mk && in.named(st.ID, s.names.at(r.name)) {
 			n[r.state]++
 		}
 	})
@@ -305,8 +305,11 @@ func (t *tally) total() (n int) {
 	return n
 }
 
+// unwell counts the devices that are degraded, late or offline.
+func (t *tally) unwell() int { return int(t[ops.Degraded] + t[ops.Late] + t[ops.Offline]) }
+
 func (r *Reach) add(n *tally) {
-	unwell := int(n[ops.Degraded] + n[ops.Late] + n[ops.Offline])
+	unwell := n.unwell()
 	r.Stores, r.Devices, r.DevicesUnwell = r.Stores+1, r.Devices+n.total(), r.DevicesUnwell+unwell
 	if unwell > 0 {
 		r.StoresUnwell++

@@ -60,23 +60,3 @@ func (r *row) setSeen(seen, at int64) {
 
 // What ago can say: some 24 days either way. A device whose own time lies further back than that is as good as older.
 const maxAgo, minAgo = 1<<31 - 1, -1 << 31
-
-// rows are kept in chunks, so that the table grows without being copied and without slack.
-const chunkRows = 1 << 12
-
-type rows struct {
-	chunks []*[chunkRows]row
-	n      uint32
-}
-
-func (r *rows) at(id uint32) *row { return &r.chunks[id/chunkRows][id%chunkRows] }
-
-func (r *rows) add(v row) uint32 {
-	if r.n%chunkRows == 0 {
-		r.chunks = append(r.chunks, new([chunkRows]row))
-	}
-	id := r.n
-	r.n++
-	*r.at(id) = v
-	return id
-}

@@ -173,7 +173,7 @@ func (st *site) openOrClose(now time.Time) {
 
 // facts gathers what decides the state of a row.
 func (s *Service) facts(sh *shard, r *row) facts {
-	c := &sh.cells[r.cell]
+	c := sh.cells.at(r.cell)
 	st, m := &sh.sites[c.site], &s.makes.list()[c.mk]
 	f := facts{
 		seen: r.seen, well: r.status() == 0, interval: m.interval, grace: m.grace,

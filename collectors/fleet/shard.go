@@ -16,9 +16,9 @@ const shardCount = 16
 type shard struct {
 	mu sync.RWMutex
 
-	rows  rows
+	rows  slab[row]
 	names arena
-	cells []cell
+	cells slab[cell]
 	sites []site
 	index map[string]uint32 // site by id
 	notes map[uint32]string // of the few devices that say something
@@ -46,17 +46,18 @@ const noCell = ^uint32(0)
 // site is one store with its devices.
 type site struct {
 	ops.Store
-	hours  hours
-	isOpen bool
-	stale  bool  // some row's last-seen is newer than on disk
-	opened int64 // when it last opened; 0 when it never closes
-	flip   int64 // when its hours change next, 0 never
-	n      tally
-	cells  []uint32 // one for each make
-	table  []uint32 // its rows by name: open addressing, a power of two; see slot
-	count  uint32   // rows in table
-	order  uint32   // among the stores of the wall
-	offset uint32   // of its cells on the wall
+	hours   hours
+	isOpen  bool
+	stale   bool  // some row's last-seen is newer than on disk
+	opened  int64 // when it last opened; 0 when it never closes
+	flip    int64 // when its hours change next, 0 never
+	trouble int64 // when a scrape last found many of its devices unwell, Unix ms; 0 never
+	n       tally
+	cells   []uint32 // one for each make
+	table   []uint32 // its rows by name: open addressing, a power of two; see slot
+	count   uint32   // rows in table
+	order   uint32   // among the stores of the wall
+	offset  uint32   // of its cells on the wall
 }
 
 func (s *shard) init(tick int64) {
@@ -125,7 +126,7 @@ func (st *site) each(fn func(id uint32)) {
 
 func (s *shard) nameOf(id uint32) string { return s.names.at(s.rows.at(id).name) }
 
-func (s *shard) siteOf(id uint32) *site { return &s.sites[s.cells[s.rows.at(id).cell].site] }
+func (s *shard) siteOf(id uint32) *site { return &s.sites[s.cells.at(s.rows.at(id).cell).site] }
 
 // id writes store/device.
 func (s *shard) id(id uint32) string { return s.siteOf(id).ID + "/" + s.nameOf(id) }
@@ -142,7 +143,7 @@ func (s *shard) addSite(st ops.Store, order uint32) *site {
 
 // add makes a row in state never_seen. The caller has checked the bounds.
 func (s *shard) add(site uint32, device string, mk uint32) uint32 {
-	id := s.rows.add(row{name: s.names.add(device), cell: s.cellOf(site, mk), battery: noBattery})
+	id := s.rows.add(row{name: s.names.add(device), cell: s.cellOf(site, mk), battery: noBattery}, s)
 	s.enter(&s.sites[site], id)
 	s.count(id, 1)
 	s.remake = true
@@ -154,19 +155,18 @@ func (s *shard) add(site uint32, device string, mk uint32) uint32 {
 func (s *shard) cellOf(site, mk uint32) uint32 {
 	st, empty := &s.sites[site], noCell
 	for _, c := range st.cells {
-		if s.cells[c].mk == mk {
+		if s.cells.at(c).mk == mk {
 			return c
 		}
-		if s.cells[c].n == (tally{}) {
+		if s.cells.at(c).n == (tally{}) {
 			empty = c
 		}
 	}
 	if empty != noCell {
-		s.cells[empty] = cell{site: site, mk: mk}
+		*s.cells.at(empty) = cell{site: site, mk: mk}
 		return empty
 	}
-	id := uint32(len(s.cells))
-	s.cells = append(s.cells, cell{site: site, mk: mk})
+	id := s.cells.add(cell{site: site, mk: mk}, s)
 	st.cells = append(st.cells, id)
 	return id
 }
@@ -174,7 +174,7 @@ func (s *shard) cellOf(site, mk uint32) uint32 {
 // count adds a row to, or takes it from, every tally that it is in.
 func (s *shard) count(id uint32, d int32) {
 	r := s.rows.at(id)
-	c := &s.cells[r.cell]
+	c := s.cells.at(r.cell)
 	c.n.add(r.state, d)
 	s.sites[c.site].n.add(r.state, d)
 	s.total.add(r.state, d)
@@ -199,7 +199,7 @@ func (s *shard) move(id uint32, to ops.DeviceState, now int64) {
 func (s *shard) remodel(id, mk uint32) {
 	s.count(id, -1)
 	r := s.rows.at(id)
-	r.cell = s.cellOf(s.cells[r.cell].site, mk)
+	r.cell = s.cellOf(s.cells.at(r.cell).site, mk)
 	s.count(id, 1)
 }
 

@@ -45,7 +45,7 @@ func (s *Service) StoreView(_ context.Context, id string) (ops.StoreView, error)
 // device is a row as the outside sees it.
 func (s *Service) device(sh *shard, id uint32) ops.Device {
 	r := sh.rows.at(id)
-	m := &s.makes.list()[sh.cells[r.cell].mk]
+	m := &s.makes.list()[sh.cells.at(r.cell).mk]
 	d := ops.Device{
 		ID: sh.id(id), Store: sh.siteOf(id).ID, Device: sh.nameOf(id),
 		Kind: m.kind, Model: m.model, Firmware: m.firmware,

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package fleet
+
+func newChunk[T any](*shard) *[chunkLen]T { return new([chunkLen]T) }
