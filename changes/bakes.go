@@ -121,7 +121,7 @@ func (s *Service) tick(ctx context.Context, now time.Time) error {
 	receipts = append(receipts, crossed...)
 	receipts = append(receipts, s.followSuspects(s.incidents(), now)...)
 	receipts = append(receipts, s.chaseOverrides(now)...)
-	receipts = append(receipts, s.keepCourse(now), s.keepHits(now))
+	receipts = append(receipts, s.keepCourse(now), s.dropHours(), s.keepHits(now))
 	if gone := s.forget(now); len(gone) > 0 {
 		receipts = append(receipts, s.journal.Append(ops.Mutation{Delete: gone}))
 	}

@@ -115,3 +115,30 @@ func TestTheCourseBeforeTheStartIsReadBack(t *testing.T) {
 		<-ended
 	})
 }
+
+func TestHoursThatNoPeriodLooksBackToAreDroppedHoweverLongTheProgramStood(t *testing.T) {
+	r := open(t, changes.Config{ErrorBudget: changes.ErrorBudget{Period: ops.Duration(30 * 24 * time.Hour), Services: map[string]changes.Objective{"pay": {Objective: 0.99}}}})
+	r.observe("success_ratio", 0.5, time.Hour)
+	r.tick()
+	hours := func() (n int) {
+		if err := r.journal.Load(t.Context(), "budget_hour", func(ops.Record) error { n++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if hours() == 0 {
+		t.Fatal("the course is not on disk")
+	}
+	r.at = r.at.Add(29 * 24 * time.Hour)
+	r.reopen()
+	r.tick()
+	if hours() == 0 {
+		t.Error("hours within the period are gone")
+	}
+	r.at = r.at.Add(2 * 24 * time.Hour)
+	r.reopen()
+	r.tick()
+	if n := hours(); n != 0 {
+		t.Errorf("%d hours of a month ago are left", n)
+	}
+}

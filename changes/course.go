@@ -90,6 +90,26 @@ func (s *Service) keepCourse(now time.Time) *ops.Receipt {
 	return s.journal.Append(m)
 }
 
+// maxHoursGone bounds the hours that are dropped at once.
+const maxHoursGone = 1_000
+
+// dropHours takes off the disk the hours that no period looked back to any more when the program began: it may not have
+// run for long, or the period is shorter than it was. nil when there are none.
+func (s *Service) dropHours() *ops.Receipt {
+	n := min(len(s.hoursOver), maxHoursGone)
+	if n == 0 {
+		return nil
+	}
+	var m ops.Mutation
+	for _, id := range s.hoursOver[:n] {
+		m.Delete = append(m.Delete, ops.Record{Kind: kindHour, ID: id})
+	}
+	if s.hoursOver = s.hoursOver[n:]; len(s.hoursOver) == 0 {
+		s.hoursOver = nil
+	}
+	return s.journal.Append(m)
+}
+
 // Bounds of reading the course back.
 const (
 	restoreTries = 10

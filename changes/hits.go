@@ -15,7 +15,7 @@ type hits struct {
 	mu    sync.Mutex
 	of    map[string]*tally // by FRZ-3 or policy:NAME
 	moved map[string]bool
-	kept  time.Time
+	kept  time.Time // of the loop alone
 }
 
 // tally is one count.
@@ -84,19 +84,42 @@ func (h *hits) load(r ops.Record) error {
 	return err
 }
 
-// keepHits writes down the counts that moved; nil when there is nothing to write, or it is not time.
+// keepHits writes down the counts that moved, and drops those of freezes that were lifted; nil when there is nothing to
+// write, or it is not time.
 func (s *Service) keepHits(now time.Time) *ops.Receipt {
 	h := s.hits
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if age := now.Sub(h.kept); len(h.moved) == 0 || (age < keepHitsEvery && age >= 0) {
+	if age := now.Sub(h.kept); age < keepHitsEvery && age >= 0 {
 		return nil
 	}
 	h.kept = now
-	var m ops.Mutation
+	s.mu.RLock()
+	list, last := s.freezes.list, s.lastFreeze
+	s.mu.RUnlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := ops.Mutation{Delete: h.drop(list, last)}
 	for key := range h.moved {
 		m.Put = append(m.Put, ops.Encode(kindHits, key, h.of[key]))
 	}
 	clear(h.moved)
+	if len(m.Put)+len(m.Delete) == 0 {
+		return nil
+	}
 	return s.journal.Append(m)
+}
+
+// drop forgets the counts of freezes up to a number that are not listed, and returns their records. The caller holds h.mu.
+func (h *hits) drop(list []*Freeze, last int) (gone []ops.Record) {
+	live := make(map[string]bool, len(list))
+	for _, f := range list {
+		live[f.ID] = true
+	}
+	for key := range h.of {
+		if n := number("FRZ", key); n > 0 && n <= last && !live[key] {
+			delete(h.of, key)
+			delete(h.moved, key)
+			gone = append(gone, ops.Record{Kind: kindHits, ID: key})
+		}
+	}
+	return gone
 }

@@ -13,11 +13,7 @@ func (j *judge) maintenance() {
 	if m == nil {
 		return
 	}
-	what := "holds nothing back"
-	if m.Mode == ops.EffectDeny {
-		what = "lets nothing out"
-	}
-	j.addFor(ops.Admin, ruleMaintenance, m.Mode, m.Until.Time, "", fmt.Sprintf("the gate is under maintenance until %s and %s: %s", m.Until, what, m.Reason))
+	j.addFor(ops.Admin, ruleMaintenance, m.Mode, m.Until.Time, "", fmt.Sprintf("the gate is under maintenance until %s and %s: %s", m.Until, underMaintenance(m.Mode), m.Reason))
 }
 
 func (j *judge) redLines() {

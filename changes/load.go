@@ -129,8 +129,15 @@ func (s *Service) loadHour(r ops.Record) error {
 		return err
 	}
 	at, err := time.Parse(hourID, r.ID)
+	if err != nil {
+		return err
+	}
+	if period := s.config.ErrorBudget.period(); period <= rollup.MaxRecent || s.now().Sub(at) > period+2*time.Hour {
+		s.hoursOver = append(s.hoursOver, strings.Clone(r.ID))
+		return nil
+	}
 	for indicator, of := range sums {
 		s.course.RestoreHour(indicator, at, of)
 	}
-	return err
+	return nil
 }

@@ -50,7 +50,7 @@ func (s *Service) Maintain(ctx context.Context, who ops.Principal, m ops.GateMai
 	}
 	text := who.Name + " ended the gate's maintenance"
 	if m.Mode != "" {
-		text = who.Name + " put the gate under maintenance until " + m.Until.String() + " (" + m.Mode + " everything): " + m.Reason
+		text = who.Name + " put the gate under maintenance until " + m.Until.String() + " (it " + underMaintenance(m.Mode) + "): " + m.Reason
 	}
 	s.mu.Lock()
 	s.maintenance = m
@@ -61,6 +61,14 @@ func (s *Service) Maintain(ctx context.Context, who ops.Principal, m ops.GateMai
 	s.mu.Unlock()
 	_, err := receipt.Wait(ctx)
 	return m, err
+}
+
+// underMaintenance says what the gate does meanwhile.
+func underMaintenance(mode string) string {
+	if mode == ops.EffectDeny {
+		return "lets nothing out"
+	}
+	return "holds back only what nobody may override"
 }
 
 // rehearsals is when each plan was last run, or tried dry, with success.

@@ -104,6 +104,7 @@ type Service struct {
 	lookedAt   time.Time // when red lines were last looked at; of the loop alone
 	droppedAt  time.Time // when what nobody moved was last dropped from the flight
 	keptAt     time.Time // when the course was last put on disk; of the loop alone
+	hoursOver  []string  // hours of the course on disk that nothing looks back to; of the loop alone
 
 	hits    *hits // of freezes and policies
 	allowMu sync.Mutex

@@ -529,3 +529,36 @@ func TestOnlyTheNewestRunsAreKept(t *testing.T) {
 	}
 	state(t, s, "RUN-1201", ops.RunAborted)
 }
+
+func TestAPlanThatWasRehearsedLongAgoIsStillKnownToBe(t *testing.T) {
+	x, j := newTarget(t), &journal{}
+	undo, other := rollback(x.URL), rollback(x.URL)
+	other.Name = "other"
+	s := open(t, j, &gauge{}, undo, other)
+	r, err := s.Start(t.Context(), alice, "rollback-release", ops.RunRequest{Incident: "INC-1", Confirm: "rollback-release"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if errs := j.deliver(t, s); errs != nil {
+		t.Fatal(errs)
+	}
+	at := state(t, s, r.ID, ops.RunSucceeded).FinishedAt
+	for range 1100 { // more than are kept
+		r, err := s.Start(t.Context(), alice, "other", ops.RunRequest{Params: map[string]string{"suspect": "CHG-1", "service": "cart"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Abort(t.Context(), alice, r.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, s := range map[string]*plans.Service{"it is": s, "after a restart": open(t, j, &gauge{}, undo, other)} {
+		got := s.Rehearsed()
+		if !got["rollback-release"].Truncate(time.Millisecond).Equal(at.Truncate(time.Millisecond)) || len(got) != 1 {
+			t.Errorf("%s: rehearsed %v, want rollback-release at %s alone", name, got, at)
+		}
+	}
+	if n := len(j.records); n > 1001 {
+		t.Errorf("%d records", n)
+	}
+}

@@ -1,10 +1,13 @@
 package plans
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"goc/ops"
 )
@@ -101,16 +104,51 @@ func (s *Service) mayStart(plan, incident string) error {
 	return nil
 }
 
-// forget drops the oldest runs beyond keep from memory and returns their records. The caller holds s.mu.
+// forget drops the oldest runs beyond keep from memory and returns their records. What is under way stays, and of each
+// plan the last run that went well: it is how one knows that the plan was rehearsed. The caller holds s.mu.
 func (s *Service) forget() (gone []ops.Record) {
-	for n := s.last - 2*keep; len(s.runs) > keep && n < s.last; n++ {
-		r, ok := s.runs[fmt.Sprintf("RUN-%d", n)]
-		if ok && r.State.Done() && r.State != ops.RunIndeterminate {
+	if len(s.runs) <= keep {
+		return nil
+	}
+	well := s.well()
+	for _, r := range slices.SortedFunc(maps.Values(s.runs), func(a, b run) int { return cmp.Compare(number(a.ID), number(b.ID)) }) {
+		if len(s.runs) <= keep {
+			break
+		}
+		if r.State.Done() && r.State != ops.RunIndeterminate && well[r.Plan].ID != r.ID {
 			delete(s.runs, r.ID)
 			gone = append(gone, ops.Record{Kind: recordKind, ID: r.ID})
 		}
 	}
 	return gone
+}
+
+// well is the last run of each plan in force that succeeded, or was undone as it should. The caller holds s.mu.
+func (s *Service) well() map[string]run {
+	out := map[string]run{}
+	for _, p := range s.config.Load().Plans {
+		out[p.Name] = run{}
+	}
+	for _, r := range s.runs {
+		last, known := out[r.Plan]
+		if known && (r.State == ops.RunSucceeded || r.State == ops.RunUndone) && (last.ID == "" || r.FinishedAt.After(last.FinishedAt.Time)) {
+			out[r.Plan] = r
+		}
+	}
+	return out
+}
+
+// Rehearsed is when each plan in force last ran with success; one that never did is left out.
+func (s *Service) Rehearsed() map[string]time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]time.Time{}
+	for name, r := range s.well() {
+		if r.ID != "" {
+			out[name] = r.FinishedAt.Time
+		}
+	}
+	return out
 }
 
 // make builds the run that Start records. The caller holds s.mu.

@@ -79,6 +79,7 @@ func TestABacktestSaysWhatWouldHaveComeOutDifferently(t *testing.T) {
 		"the severity by another table":           {"incidents: {severity: [{severity: P1, services: true}]}", "incident severity", "at worst P1 instead of P3"},
 		"the first suspect by other weights":      {"incidents: {weights: {gap: 0, spatial: 0, at_service: -5}}", "suspects first", "no change"},
 		"a leg of the clock by other targets":     {"incidents: {targets: {P3: {detect: 1s}}}", "incident detect", "of 1s"},
+		"the severity by another catalog":         {"catalog: {services: [{name: cart, tier: T0, core: true}]}", "incident severity", "at worst P2 instead of P3"},
 		"what is found twice the same is not new": {"incidents: {window: 5m}", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,6 +38,9 @@ type changeStartCmd struct {
 // Run records a change and starts it, or starts one on record; with --stage it is that stage that starts.
 func (k *changeStartCmd) Run(ctx context.Context, c *client, s streams) error {
 	if k.Change != "" {
+		if k.Plan || len(k.Rings) > 0 || k.Bake != 0 {
+			return exit(exitUsage, fmt.Errorf("--plan, --rings and --bake are of a change that is to be recorded; %s is", k.Change))
+		}
 		return moveChange(ctx, c, s, k.Change, k.event())
 	}
 	body, err := k.body(c)
@@ -62,14 +65,17 @@ func (k *changeStartCmd) Run(ctx context.Context, c *client, s streams) error {
 
 // rings adds the stages that --rings asks for.
 func (k *changeStartCmd) rings(body map[string]any) error {
-	if len(k.Rings) == 0 {
-		if k.Bake > 0 {
-			body["bake"] = k.Bake
-		}
-		return nil
-	}
-	if body["stages"] != nil {
+	named, _ := body["stages"].([]any)
+	switch {
+	case len(named) > 0 && len(k.Rings) > 0:
 		return errors.New("--rings: the file names the stages already")
+	case len(named) > 0 && k.Bake > 0:
+		return errors.New("--bake: the file names the stages, each with its bake")
+	case len(k.Rings) == 0 && k.Bake > 0:
+		body["bake"] = k.Bake
+	}
+	if len(k.Rings) == 0 {
+		return nil
 	}
 	var stages []map[string]any
 	for i, text := range k.Rings {
@@ -274,10 +280,10 @@ func (k *changeShowCmd) Run(ctx context.Context, c *client, s streams) error {
 
 func showChange(c *client, s streams, ch ops.Change) error {
 	return c.show(s, ch, func(w io.Writer) {
-		fmt.Fprintf(w, "%s  %s  %s  %s\n", ch.ID, ch.Status, ch.Kind, ch.Title)
-		fmt.Fprintf(w, "  touches %s\n", ch.Touched())
+		fmt.Fprintf(w, "%s  %s  %s  %s\n", ch.ID, ch.Status, ch.Kind, oneLine(ch.Title))
+		fmt.Fprintf(w, "  touches %s\n", oneLine(ch.Touched().String()))
 		if ch.PausedFor != "" {
-			fmt.Fprintf(w, "  paused: %s\n", ch.PausedFor)
+			fmt.Fprintf(w, "  paused: %s\n", oneLine(ch.PausedFor))
 		}
 		for _, flag := range []struct {
 			set  bool
@@ -288,12 +294,12 @@ func showChange(c *client, s streams, ch ops.Change) error {
 			{ch.Drill != "", "it is part of the drill " + ch.Drill},
 		} {
 			if flag.set {
-				fmt.Fprintf(w, "  %s\n", flag.text)
+				fmt.Fprintf(w, "  %s\n", oneLine(flag.text))
 			}
 		}
 		showReasons(w, "  ", ch.Reasons)
 		for i, st := range ch.Stages {
-			fmt.Fprintf(w, "  stage %d %s: %s, %s\n", i+1, st.Name, st.Scope, stageState(st))
+			fmt.Fprintf(w, "  stage %d %s: %s, %s\n", i+1, oneLine(st.Name), oneLine(st.Scope.String()), stageState(st))
 			showReasons(w, "    ", st.Reasons)
 		}
 	})
@@ -301,7 +307,7 @@ func showChange(c *client, s streams, ch ops.Change) error {
 
 func showReasons(w io.Writer, indent string, reasons []ops.Reason) {
 	for _, r := range reasons {
-		fmt.Fprintf(w, "%s%s: %s\n", indent, r.Rule, r.Message)
+		fmt.Fprintf(w, "%s%s: %s\n", indent, r.Rule, oneLine(r.Message))
 	}
 }
 

@@ -72,9 +72,24 @@ func (c *client) download(ctx context.Context, path string, w io.Writer) (int64,
 		}
 		return 0, c.refused(resp, answer, path)
 	}
-	n, err := io.Copy(w, resp.Body)
-	if err != nil {
+	file := &local{w: w}
+	n, err := io.Copy(file, resp.Body)
+	switch {
+	case file.err != nil:
+		return n, exit(exitFailed, file.err)
+	case err != nil:
 		return n, c.unreachable(ctx, err)
 	}
 	return n, nil
+}
+
+// local remembers what went wrong on our side of a copy.
+type local struct {
+	w   io.Writer
+	err error
+}
+
+func (l *local) Write(b []byte) (n int, err error) {
+	n, l.err = l.w.Write(b)
+	return n, l.err
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 
 	"goc/ops"
 )
@@ -22,7 +24,7 @@ func (g *gateReviewCmd) Run(ctx context.Context, c *client, s streams) error {
 		return err
 	}
 	return c.show(s, o, func(w io.Writer) {
-		fmt.Fprintf(w, "%s of %s was looked at by %s\n", o.ID, o.ChangeID, o.FollowUp.ClosedBy)
+		fmt.Fprintf(w, "%s of %s was looked at by %s\n", o.ID, o.ChangeID, oneLine(o.FollowUp.ClosedBy))
 	})
 }
 
@@ -39,10 +41,10 @@ func (g *gateHygieneCmd) Run(ctx context.Context, c *client, s streams) error {
 			fmt.Fprintf(w, "nothing to tidy up since %s\n", date(h.Since))
 		}
 		for _, i := range h.Items {
-			fmt.Fprintf(w, "%s  %s\n  %s\n  → %s\n", i.Kind, i.Subject, i.Text, i.Advice)
+			fmt.Fprintf(w, "%s  %s\n  %s\n  → %s\n", i.Kind, oneLine(i.Subject), oneLine(i.Text), oneLine(i.Advice))
 		}
-		for kind, n := range h.Omitted {
-			fmt.Fprintf(w, "and %d more of %s\n", n, kind)
+		for _, kind := range slices.Sorted(maps.Keys(h.Omitted)) {
+			fmt.Fprintf(w, "and %d more of %s\n", h.Omitted[kind], kind)
 		}
 	})
 }

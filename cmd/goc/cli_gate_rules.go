@@ -45,7 +45,7 @@ func (k *gatePolicyDryRunCmd) Run(ctx context.Context, c *client, s streams) err
 }
 
 func tellDryRun(w io.Writer, d ops.PolicyDryRun) {
-	fmt.Fprintf(w, "%s %s\n", d.Policy, d.Text)
+	fmt.Fprintf(w, "%s %s\n", oneLine(d.Policy), oneLine(d.Text))
 	if len(d.Items) == 0 {
 		return
 	}
@@ -67,7 +67,7 @@ func tellDryRun(w io.Writer, d ops.PolicyDryRun) {
 }
 
 type gateMaintenanceCmd struct {
-	Mode   string `arg:"" optional:"" help:"allow (hold nothing back), deny (let nothing out) or end; without it, what is in force is shown." enum:",allow,deny,end" default:""`
+	Mode   string `arg:"" optional:"" help:"allow (hold back only what nobody may override), deny (let nothing out) or end; without it, what is in force is shown." enum:",allow,deny,end" default:""`
 	Until  string `help:"When it ends by itself: RFC 3339, or +1h (from now); at most a day ahead." default:"+1h" placeholder:"TIME"`
 	Reason string `help:"Why; every decision says it meanwhile." placeholder:"TEXT"`
 }
@@ -92,8 +92,8 @@ func (k *gateMaintenanceCmd) Run(ctx context.Context, c *client, s streams) erro
 			fmt.Fprintln(w, "the gate is not under maintenance")
 			return
 		}
-		what := map[string]string{ops.EffectAllow: "holds nothing back", ops.EffectDeny: "lets nothing out"}[m.Mode]
-		fmt.Fprintf(w, "the gate is under maintenance until %s and %s: %s (%s)\n", date(m.Until), what, m.Reason, m.By)
+		what := map[string]string{ops.EffectAllow: "holds back only what nobody may override", ops.EffectDeny: "lets nothing out"}[m.Mode]
+		fmt.Fprintf(w, "the gate is under maintenance until %s and %s: %s (%s)\n", date(m.Until), what, oneLine(m.Reason), oneLine(m.By))
 	})
 }
 
@@ -147,10 +147,10 @@ func (k *freezeImportCmd) Run(ctx context.Context, c *client, s streams) error {
 	return c.show(s, out, func(w io.Writer) {
 		fmt.Fprintf(w, "%d added, %d moved, %d as they were, %d lifted, %d in the past\n", out.Added, out.Replaced, out.Unchanged, out.Lifted, out.Over)
 		for _, f := range out.Freezes {
-			fmt.Fprintf(w, "  %s  %s, %s\n", f.ID, f.Name, window(f))
+			fmt.Fprintf(w, "  %s  %s, %s\n", f.ID, oneLine(f.Name), oneLine(window(f)))
 		}
 		for _, r := range out.Rejected {
-			fmt.Fprintf(w, "  event %d was not taken: %s\n", r.Index+1, r.Reason)
+			fmt.Fprintf(w, "  event %d was not taken: %s\n", r.Index+1, oneLine(r.Reason))
 		}
 	})
 }

@@ -148,6 +148,8 @@ func (k *incidentUpdateCmd) Run(ctx context.Context, c *client, s streams) error
 	switch {
 	case k.Text != "" && k.Draft:
 		return exit(exitUsage, errors.New("say a text or --draft, not both"))
+	case k.Post && !k.Draft:
+		return exit(exitUsage, errors.New("--post goes with --draft; a text is told without it"))
 	case k.Text == "" && !k.Draft:
 		return exit(exitUsage, errors.New("say what stakeholders are told, or --draft to have it written"))
 	}

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -241,5 +244,87 @@ func TestWaitOutlivesARestartOfTheServer(t *testing.T) {
 	code := run(t.Context(), []string{"gate", "wait", "--service", "cart", "--server", srv.URL}, &out, &errs)
 	if code != exitOK || asked != 2 || !strings.Contains(errs.String(), "asked again for 30s") {
 		t.Errorf("exit code %d after %d questions: %s", code, asked, &errs)
+	}
+}
+
+func TestFlagsThatWouldDoNothingAreWrongUsage(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	staged := writeTemp(t, "change.json", `{"kind":"release","service":"cart","stages":[{"name":"one","scope":{"store":["SH-001"]},"bake":"5m"},{"name":"rest"}]}`)
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"rings of a change on record", []string{"change", "start", "--change", "CHG-7", "--rings", "10%,100%"}, "--plan, --rings and --bake are of a change that is to be recorded; CHG-7 is"},
+		{"the bake of a change on record", []string{"change", "start", "--change", "CHG-7", "--bake", "5m"}, "CHG-7 is"},
+		{"planning what is on record", []string{"change", "start", "--change", "CHG-7", "--plan"}, "CHG-7 is"},
+		{"the bake of stages in a file", []string{"change", "start", "--file", staged, "--bake", "5m"}, "--bake: the file names the stages"},
+		{"rings beside stages in a file", []string{"change", "start", "--file", staged, "--rings", "10%,100%"}, "--rings: the file names the stages already"},
+		{"posting what is posted anyhow", []string{"incident", "update", "INC-1", "it goes on", "--post"}, "--post goes with --draft"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, stdout, stderr := runCLI(t, http.StatusOK, `{"id":"CHG-7","status":"started"}`, c.args...)
+			if code != exitUsage || stdout != "" || !strings.Contains(stderr, c.says) {
+				t.Errorf("exit code %d, says %q and %q; want %d and %q", code, stdout, stderr, exitUsage, c.says)
+			}
+		})
+	}
+}
+
+func TestWhatOthersWroteOfTheGateDoesNothingToTheTerminal(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	const evil = `evil\u001b[2J\nsecond line`
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("empty.ics", []byte("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nEND:VCALENDAR\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ answer, want string }{
+		"gate hygiene": {
+			`{"since":"2026-11-01T00:00:00Z","items":[{"kind":"change_left_open","subject":"` + evil + `","text":"` + evil + `","advice":"` + evil + `"}],"omitted":{"b":2,"a":1,"d":4,"c":3}}`,
+			"and 1 more of a\nand 2 more of b\nand 3 more of c\nand 4 more of d\n",
+		},
+		"gate maintenance":                {`{"mode":"allow","until":"2026-11-21T00:00:00Z","reason":"` + evil + `","by":"` + evil + `"}`, "holds back only what nobody may override"},
+		"gate policy dry-run --expr true": {`{"policy":"` + evil + `","text":"` + evil + `","stopped":0,"items":[]}`, "evil"},
+		"gate review OVR-1 --note fine":   {`{"id":"OVR-1","change_id":"CHG-1","follow_up":{"closed_by":"` + evil + `"}}`, "OVR-1 of CHG-1 was looked at by evil"},
+		"change show CHG-1":               {`{"id":"CHG-1","title":"` + evil + `","paused_for":"` + evil + `","scope":{"store":["` + evil + `"]},"reasons":[{"rule":"x","message":"` + evil + `"}],"stages":[{"name":"` + evil + `"}]}`, "paused: evil"},
+		"freeze import empty.ics":         {`{"added":1,"freezes":[{"id":"FRZ-1","name":"` + evil + `"}],"rejected":[{"index":0,"reason":"` + evil + `"}]}`, "event 1 was not taken: evil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := runCLI(t, http.StatusOK, c.answer, strings.Fields(name)...)
+			if code != exitOK || !strings.Contains(stdout, c.want) {
+				t.Errorf("exit code %d, %q, %q; want %q", code, stdout, stderr, c.want)
+			}
+			if strings.ContainsRune(stdout, 0x1b) || strings.Contains(stdout, "\nsecond line") {
+				t.Errorf("it tells %q as it came", stdout)
+			}
+		})
+	}
+}
+
+// full is a disk on which nothing fits any more.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestADownloadThatDoesNotFitIsOurTroubleAndNotTheServers(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a history") }))
+	defer srv.Close()
+	var errs bytes.Buffer
+	if code := run(t.Context(), []string{"incident", "export", "INC-1", "-o", "-", "--server", srv.URL}, full{}, &errs); code != exitFailed || !strings.Contains(errs.String(), "no space left") {
+		t.Errorf("to stdout: exit code %d, %s", code, &errs)
+	}
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("there is no /dev/full")
+	}
+	file := filepath.Join(t.TempDir(), "x.gz")
+	if err := os.Symlink("/dev/full", file+".part"); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := runCLI(t, http.StatusOK, "a history", "incident", "export", "INC-1", "-o", file)
+	if code != exitFailed || !strings.Contains(stderr, "x.gz.part: no space left") {
+		t.Errorf("to a file: exit code %d, %s", code, stderr)
+	}
+	if left, err := filepath.Glob(filepath.Dir(file) + "/*"); err != nil || len(left) > 0 {
+		t.Errorf("%q is left, %v", left, err)
 	}
 }

@@ -22,7 +22,7 @@ import (
 type replayCmd struct {
 	Files   []string `arg:"" help:"Recorded histories: JSON lines, or gzip of them, in time order."`
 	Config  string   `help:"A configuration whose settings apply, and its catalog where it has one; what comes out differently is told at the end." placeholder:"goc.yaml"`
-	Against string   `help:"The configuration to compare with. Default: what the recording says, else the defaults." placeholder:"old.yaml"`
+	Against string   `help:"The configuration to compare with. Default: what the recording says, its catalog included, else the defaults; how long bakes last is not recorded and taken from --config." placeholder:"old.yaml"`
 	Rules   []string `help:"Rule files to evaluate over the recorded indicators, in place of the recorded alerts of rules; config: those of --config." placeholder:"FILE"`
 	Diff    bool     `help:"Only what comes out differently."`
 }

@@ -19,7 +19,7 @@ func (k *replayCmd) backtest(ctx context.Context, file string, c *client, s stre
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	was := setup{catalog: is.catalog, bake: is.bake}
+	was := setup{bake: is.bake} // how long bakes last is not recorded
 	if k.Against != "" {
 		if was, err = setupOf(k.Against); err != nil {
 			return exit(exitUsage, err)

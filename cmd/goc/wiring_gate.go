@@ -37,15 +37,9 @@ func (a *app) pastIncidents() (out []ops.Incident) {
 // rehearsedPlans says of each plan when it last ran with success, zero when never.
 func (a *app) rehearsedPlans() map[string]time.Time {
 	out := map[string]time.Time{}
+	rehearsed := a.plans.Rehearsed()
 	for _, p := range a.plans.Plans() {
-		out[p.Name] = time.Time{}
-	}
-	runs, _ := a.plans.Runs(context.Background()) // it lists what is in memory
-	for _, r := range runs {
-		at, known := out[r.Plan]
-		if known && (r.State == ops.RunSucceeded || r.State == ops.RunUndone) && r.FinishedAt.After(at) {
-			out[r.Plan] = r.FinishedAt.Time
-		}
+		out[p.Name] = rehearsed[p.Name]
 	}
 	return out
 }
