@@ -18,4 +18,6 @@ node web/ui/e2e/screens.mjs "http://127.0.0.1:$port" "$out" || { cat "$data/stor
 kill $goc && wait $goc || true
 # The acts start servers of their own: a drill, a plan, a sign-in and an outage, done by hand in the browser.
 node web/ui/e2e/acts.mjs bin/goc "$out" "$port"
+# The gate's screens, on a server of their own with people who may and may not.
+node web/ui/e2e/gate.mjs bin/goc "$out" "$port"
 echo "screenshots in $out"

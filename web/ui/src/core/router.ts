@@ -15,6 +15,7 @@ const patterns: [Screen, string][] = [
   ['incident', '/i/:id'],
   ['incident', '/i/:id/report'],
   ['fleet', '/fleet/:city?/:store?/:device?'],
+  ['changes', '/changes/gate/:tab'],
   ['changes', '/changes/:id?'],
   ['plans', '/plans'],
   ['plans', '/plans/:name'],

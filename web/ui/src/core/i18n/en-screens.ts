@@ -1,5 +1,8 @@
+import { enGate } from './en-gate';
+
 // English of the screens beyond the first.
 export const enScreens = {
+  ...enGate,
   'notice.noteFailed': 'Your note was not saved: {why}',
 
   'war.plans': 'Recommended plans',

@@ -35,10 +35,12 @@ const patterns: Said[] = [
 ];
 
 let learned: Said[] = [];
+let endings: Said[] = [];
 
-/** Takes in what only the screens beyond the first say. */
-export function learn(more: Said[]): void {
+/** Takes in what only the screens beyond the first say; those that end in another sentence apart. */
+export function learn(more: Said[], ending: Said[]): void {
   learned = more;
+  endings = ending;
 }
 
 // Of a severity's evidence, which is a list.
@@ -86,7 +88,7 @@ export function sentence(text: string, word: Word): string | null {
     const first = whole(more[1]!, patterns, word);
     return first && `${first}，另有 ${more[2]} 家门店`;
   }
-  for (const [pattern, said] of nested) {
+  for (const [pattern, said] of [...nested, ...endings]) {
     const m = pattern.exec(text);
     if (m) return m[0].replace(pattern, said) + (sentence(m.at(-1)!, word) ?? m.at(-1)!);
   }

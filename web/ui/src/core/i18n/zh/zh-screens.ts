@@ -1,7 +1,9 @@
+import { zhGate } from './zh-gate';
 import type { ScreenKey } from '../en-screens';
 
 // 简体中文：其余页面
 export const zhScreens: Record<ScreenKey, string> = {
+  ...zhGate,
   'notice.noteFailed': '备注没有保存：{why}',
 
   'war.plans': '推荐预案',
