@@ -8,6 +8,7 @@ licence() { # of the module in folder $1
   f=$(find "$1" -maxdepth 1 -iname 'licen[sc]e*' -o -maxdepth 1 -iname 'copying*' | sort | head -n 1)
   [ -n "$f" ] || { echo "unknown"; return; }
   if grep -q "Apache License" "$f"; then echo "Apache-2.0"
+  elif grep -q "Eclipse Distribution License" "$f"; then echo "EPL-2.0 or BSD-3-Clause"
   elif grep -q "Mozilla Public License" "$f"; then echo "MPL-2.0"
   elif grep -qi "Permission is hereby granted, free of charge" "$f"; then echo "MIT"
   elif grep -qi "Permission to use, copy, modify, and/\?o\?r\? \?distribute" "$f"; then echo "ISC"

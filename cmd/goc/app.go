@@ -23,6 +23,7 @@ import (
 	"goc/changes"
 	"goc/chatops"
 	"goc/collectors/fleet"
+	"goc/collectors/fleet/mqtt"
 	"goc/collectors/intake"
 	"goc/collectors/metrics"
 	"goc/collectors/voice"
@@ -50,6 +51,7 @@ type app struct {
 	incidents *incidents.Service
 	changes   *changes.Service
 	fleet     *fleet.Service
+	mqtt      *mqtt.Service
 	voice     *voice.Service
 	plans     *plans.Service
 	drills    *drills.Service
@@ -98,6 +100,9 @@ func start(ctx context.Context, cfg *config, ln net.Listener, log *slog.Logger) 
 	if err := a.openWeb(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.openMQTT(ctx); err != nil {
+		return nil, err
+	}
 	return a, a.run(ctx, ln)
 }
 
@@ -127,7 +132,7 @@ func (a *app) openMetrics(ctx context.Context) (err error) {
 
 func (a *app) openFleet(ctx context.Context) (err error) {
 	a.fleet, err = fleet.New(ctx, fleet.Options{
-		Config: a.cfg.Heartbeats, Catalog: &a.cfg.Catalog.Catalog, Journal: a.store, Registerer: a.registry, Logger: a.log,
+		Config: a.cfg.Heartbeats.Config, Catalog: &a.cfg.Catalog.Catalog, Journal: a.store, Registerer: a.registry, Logger: a.log,
 	})
 	return err
 }
@@ -213,7 +218,7 @@ func (a *app) openWeb(ctx context.Context) (err error) {
 	a.web, err = web.New(web.Options{
 		Incidents: a.incidents, Changes: a.changes, Fleet: a.fleet, Voice: a.voice, Plans: watchedPlans{a.plans, a.incidents, a.changes}, Drills: a.drills, Journal: a.store, Catalog: a.catalog,
 		Config: a.cfg.Auth, Listen: a.cfg.Listen, Mounts: a.mounts(), Heartbeats: fleet.Handler(a.fleet, who),
-		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Reload: a.reload, UI: web.UI(), Version: version,
+		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Ready: a.missing, Reload: a.reload, UI: web.UI(), Version: version,
 		Registerer: a.registry, Logger: a.log,
 	})
 	if err != nil {
@@ -247,6 +252,7 @@ func (a *app) run(ctx context.Context, ln net.Listener) error {
 		{"plans", a.plans.Run},
 		{"drills", a.drills.Run},
 		{"fleet", a.fleet.Run},
+		{"mqtt", a.mqtt.Run},
 		{"metrics", a.metrics.Run},
 		{"rules", a.rules.Run},
 		{"chat", a.chat.Run},

@@ -17,6 +17,7 @@ import (
 	"goc/changes"
 	"goc/chatops"
 	"goc/collectors/fleet"
+	"goc/collectors/fleet/mqtt"
 	"goc/collectors/intake"
 	"goc/collectors/metrics"
 	"goc/collectors/voice"
@@ -37,7 +38,7 @@ type config struct {
 	Catalog    catalogConfig          `yaml:"catalog"`
 	Metrics    metrics.Config         `yaml:"metrics"`
 	AlertRules alertrules.Config      `yaml:"alertrules"`
-	Heartbeats fleet.Config           `yaml:"heartbeats"`
+	Heartbeats heartbeatsConfig       `yaml:"heartbeats"`
 	Voice      voice.Config           `yaml:"voice"`
 	Incidents  incidents.Config       `yaml:"incidents"`
 	Gate       changes.Config         `yaml:"gate"`
@@ -49,6 +50,17 @@ type config struct {
 
 	file string // that it was read from, "" when it was not
 	dir  string // the file's folder, against which relative paths are resolved
+}
+
+// heartbeatsConfig is the table of devices, and the ways in beside HTTP.
+type heartbeatsConfig struct {
+	fleet.Config `yaml:",inline"`
+	MQTT         mqtt.Config `yaml:"mqtt"`
+}
+
+// Validate says which field is wrong.
+func (c heartbeatsConfig) Validate() error {
+	return errors.Join(c.Config.Validate(), c.MQTT.Validate())
 }
 
 // catalogConfig lists what exists, here or in files of the same shape.
@@ -98,11 +110,18 @@ func (c *config) resolvePaths() {
 		&c.Data, &c.Auth.TokensFile, &c.Hooks.GitHub.SecretFile, &c.Hooks.GitLab.SecretFile, &c.Hooks.PagerDuty.SecretFile,
 		&c.ChatOps.Slack.TokenFile, &c.ChatOps.Slack.SigningSecretFile, &c.ChatOps.DingTalk.URLFile, &c.ChatOps.DingTalk.SecretFile,
 		&c.ChatOps.Feishu.URLFile, &c.ChatOps.Feishu.SecretFile, &c.Metrics.RemoteAuth.BearerTokenFile, &c.Metrics.RemoteAuth.PasswordFile,
+		&c.Heartbeats.MQTT.CertFile, &c.Heartbeats.MQTT.KeyFile, &c.Heartbeats.MQTT.ClientCAFile, &c.Heartbeats.MQTT.StoreDir,
 	} {
 		*p = c.path(*p)
 	}
 	for i := range c.ChatOps.Webhooks {
 		c.ChatOps.Webhooks[i].SecretFile = c.path(c.ChatOps.Webhooks[i].SecretFile)
+	}
+	for i := range c.Heartbeats.MQTT.Brokers {
+		b := &c.Heartbeats.MQTT.Brokers[i]
+		for _, p := range []*string{&b.PasswordFile, &b.CAFile, &b.CertFile, &b.KeyFile} {
+			*p = c.path(*p)
+		}
 	}
 }
 
