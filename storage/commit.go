@@ -15,11 +15,13 @@ const earlyAckDelay = 50 * time.Millisecond
 func (s *Store) commitLoop() {
 	defer close(s.stopped)
 	var batch []*op
+	var tempo tempo
 	for {
 		s.gather(len(batch))
-		if batch = s.queue.take(batch); batch == nil {
+		if batch = s.queue.take(batch, tempo.worth()); batch == nil {
 			return
 		}
+		tempo.took(len(batch), time.Now())
 		if err := s.commit(batch); err != nil {
 			s.fail(batch, err)
 			return
@@ -85,9 +87,9 @@ func (s *Store) fail(batch []*op, cause error) {
 	s.log.Error("the journal has stopped", "error", err, "hint", err.Hint)
 	s.queue.close()
 	if s.early {
-		batch = s.queue.take(nil) // this one was answered before it failed
+		batch = s.queue.take(nil, 1) // this one was answered before it failed
 	}
-	for ; batch != nil; batch = s.queue.take(nil) {
+	for ; batch != nil; batch = s.queue.take(nil, 1) {
 		for _, o := range batch {
 			o.receipt.Settle(nil, err)
 		}

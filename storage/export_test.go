@@ -1,6 +1,9 @@
 package storage
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Hold keeps the committer busy, so that what is appended until release becomes one batch.
 func (s *Store) Hold() (release func()) {
@@ -29,3 +32,35 @@ func (s *Store) Setting(ctx context.Context, query string) (value string, err er
 	})
 	return value, err
 }
+
+// Tempo is how fast mutations come.
+type Tempo struct{ t tempo }
+
+// Took notes n mutations that were taken.
+func (t *Tempo) Took(n int, now time.Time) { t.t.took(n, now) }
+
+// Worth is for how many the next commit waits.
+func (t *Tempo) Worth() int { return t.t.worth() }
+
+// Waiting is a queue without a committer.
+type Waiting struct{ q queue }
+
+// NewWaiting is an empty one.
+func NewWaiting() *Waiting {
+	w := &Waiting{}
+	w.q.init()
+	return w
+}
+
+// Put puts n mutations in.
+func (w *Waiting) Put(n int) {
+	for range n {
+		w.q.put(&op{})
+	}
+}
+
+// Take takes what a commit would.
+func (w *Waiting) Take(worth int) int { return len(w.q.take(nil, worth)) }
+
+// Close ends it.
+func (w *Waiting) Close() { w.q.close() }

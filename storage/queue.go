@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"sync"
+	"time"
 
 	"goc/ops"
 )
@@ -29,6 +30,7 @@ type queue struct {
 	ops    []*op
 	bytes  int
 	closed bool
+	want   int // how many the committer waits for, 0 when it does not wait for more
 }
 
 func (q *queue) init() {
@@ -47,18 +49,22 @@ func (q *queue) put(o *op) bool {
 	}
 	q.ops = append(q.ops, o)
 	q.bytes += o.size
-	if len(q.ops) == 1 {
+	if len(q.ops) == 1 || len(q.ops) == q.want {
 		q.filled.Signal()
 	}
 	return true
 }
 
-// take waits for work and returns all of it, reusing the slice of the batch before; nil when closed and empty.
-func (q *queue) take(reuse []*op) []*op {
+// take waits for work and returns all of it, reusing the slice of the batch before; nil when closed and empty. Once there
+// is some it lets more come, until there are worth or commitEvery has passed.
+func (q *queue) take(reuse []*op, worth int) []*op {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.ops) == 0 && !q.closed {
 		q.filled.Wait()
+	}
+	if len(q.ops) < worth {
+		q.await(worth)
 	}
 	if len(q.ops) == 0 {
 		return nil
@@ -68,6 +74,22 @@ func (q *queue) take(reuse []*op) []*op {
 	q.ops, q.bytes = reuse[:0], 0
 	q.free.Broadcast()
 	return taken
+}
+
+// await waits for n in all. The caller holds the lock.
+func (q *queue) await(n int) {
+	late := false
+	timer := time.AfterFunc(commitEvery, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		late = true
+		q.filled.Signal()
+	})
+	defer timer.Stop()
+	for q.want = n; len(q.ops) < n && !late && !q.closed; {
+		q.filled.Wait()
+	}
+	q.want = 0
 }
 
 func (q *queue) length() int {

@@ -2,7 +2,8 @@
 //
 // One committer writes everything. Append queues a mutation; the committer takes all that wait, numbers and chains
 // their events, writes them in one transaction and only then settles their receipts, so that a thousand writers share
-// one fsync and nobody is answered before the disk has it. The first commit that fails is the last: the journal stops,
+// one fsync and nobody is answered before the disk has it. Where thousands come a second a commit waits a millisecond for
+// more of them (tempo); a lone writer never waits. The first commit that fails is the last: the journal stops,
 // says why (Err), and refuses everything after.
 package storage
 

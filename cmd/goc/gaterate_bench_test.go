@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -38,6 +40,7 @@ func askAtRate(b *testing.B, at string, rate time.Duration) {
 		asking[i] = newAsker(b, at)
 	}
 	b.ResetTimer()
+	commits := commitsOf(b, at)
 	began, used := time.Now(), usage(b)
 	for _, who := range asking {
 		wg.Go(func() {
@@ -60,6 +63,26 @@ func askAtRate(b *testing.B, at string, rate time.Duration) {
 	b.ReportMetric(milliseconds(took[len(took)-1]), "worst-ms")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "checks/s")
 	b.ReportMetric(float64((usage(b)-used).Microseconds())/float64(b.N), "cpu-µs/check")
+	b.ReportMetric(float64(b.N)/(commitsOf(b, at)-commits), "checks/commit")
+}
+
+// commitsOf is how often the program has waited for the disk.
+func commitsOf(b *testing.B, at string) (n float64) {
+	b.Helper()
+	resp, err := http.Get(at + "/metrics")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\ngoc_storage_commit_seconds_count ")
+	if _, err := fmt.Sscan(rest, &n); err != nil {
+		b.Fatal(err)
+	}
+	return n
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
