@@ -62,7 +62,7 @@ func DirectionOf(name string) string {
 	return GoodSteady
 }
 
-// Store is one store of the catalog. Hours is "08:00-22:00" in its time zone; empty is always open.
+// Store is one store of the catalog. Hours is as ParseHours reads it, such as "08:00-22:00"; empty is always open.
 type Store struct {
 	ID       string `json:"id" yaml:"id"`
 	Name     string `json:"name,omitempty" yaml:"name,omitempty"`
@@ -86,10 +86,12 @@ type Catalog struct {
 	Services    []Service    `json:"services" yaml:"services"`
 	Stores      []Store      `json:"stores" yaml:"stores"`
 	DeviceKinds []DeviceKind `json:"device_kinds" yaml:"device_kinds"`
+	Holidays    []Holiday    `json:"holidays,omitempty" yaml:"holidays"`
 
 	service map[string]int
 	store   map[string]int
 	callers map[string][]string
+	hours   map[string]*Hours // of the stores that are not always open
 }
 
 // Index prepares c for look-ups and refuses doubles and calls to services that do not exist. Call it once.
@@ -120,7 +122,7 @@ func (c *Catalog) Index() error {
 		}
 		c.store[s.ID] = i
 	}
-	return nil
+	return c.indexHours()
 }
 
 // Service finds a service by name.

@@ -35,7 +35,6 @@ func (s *Server) LiveConnections() int {
 // The pure parts, for tables.
 var (
 	Assemble     = assemble
-	OpenAt       = openAt
 	ParseCommand = parseCommand
 	TokenID      = tokenID
 	NewSecret    = newSecret

@@ -89,11 +89,12 @@ type Catalog struct {
 	Services    []ops.Service    `json:"services"`
 	Stores      []ops.Store      `json:"stores"`
 	DeviceKinds []ops.DeviceKind `json:"device_kinds"`
+	Holidays    []ops.Holiday    `json:"holidays,omitempty"`
 }
 
 func (s *Server) getCatalog(context.Context, *struct{}) (Catalog, error) {
 	c := s.o.Catalog()
-	return Catalog{c.Services, c.Stores, c.DeviceKinds}, nil
+	return Catalog{c.Services, c.Stores, c.DeviceKinds, c.Holidays}, nil
 }
 
 // say takes one thing that was said, or an array.

@@ -22,13 +22,13 @@ func cityStates(f facts, t trouble) []CityState {
 		counted[g.Group["store"]] = g
 	}
 	cities := map[string]*CityState{}
-	zone := zones{}
+	open := opening{}
 	add := func(st ops.Store) {
 		key := st.Region + "\x00" + st.City
 		if cities[key] == nil {
 			cities[key] = &CityState{City: st.City, Region: st.Region, States: map[string]int{}}
 		}
-		cities[key].add(storeState(st, counted[st.ID], t.store[st.ID], openAt(st, f.now, zone.load)), counted[st.ID])
+		cities[key].add(storeState(st, counted[st.ID], t.store[st.ID], open.at(f.catalog.Hours(st.ID), f.now)), counted[st.ID])
 		delete(counted, st.ID)
 	}
 	for _, st := range f.catalog.Stores {
@@ -103,38 +103,14 @@ func storeState(st ops.Store, g ops.FleetGroup, rank int, open bool) StoreState 
 	return s
 }
 
-// zones remembers time zones, because reading one takes longer than all the rest that is said of a store.
-type zones map[string]*time.Location
+// opening remembers which hours are open at one moment: stores that keep the same share them.
+type opening map[*ops.Hours]bool
 
-func (z zones) load(name string) (*time.Location, error) {
-	if known, ok := z[name]; ok {
-		return known, nil
+func (o opening) at(h *ops.Hours, now time.Time) bool {
+	open, known := o[h]
+	if !known {
+		open = h.Open(now)
+		o[h] = open
 	}
-	loc, err := time.LoadLocation(name)
-	if err == nil {
-		z[name] = loc
-	}
-	return loc, err
-}
-
-// openAt says whether a store is open by its hours, "08:00-22:00" in its time zone; over midnight works. Hours that
-// cannot be read count as always open: a store that seems open is watched, one that seems closed is not.
-func openAt(st ops.Store, now time.Time, load func(string) (*time.Location, error)) bool {
-	from, to, ok := strings.Cut(st.Hours, "-")
-	if !ok {
-		return true
-	}
-	opens, err1 := time.Parse("15:04", strings.TrimSpace(from))
-	closes, err2 := time.Parse("15:04", strings.TrimSpace(to))
-	zone, err3 := load(st.Timezone)
-	if err1 != nil || err2 != nil || err3 != nil {
-		return true
-	}
-	local := now.In(zone)
-	minute := local.Hour()*60 + local.Minute()
-	a, b := opens.Hour()*60+opens.Minute(), closes.Hour()*60+closes.Minute()
-	if a <= b {
-		return minute >= a && minute < b
-	}
-	return minute >= a || minute < b
+	return open
 }

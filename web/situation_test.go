@@ -100,34 +100,6 @@ func TestAnEmptySituationHasListsAndNotNulls(t *testing.T) {
 	}
 }
 
-func TestAStoreIsOpenByItsHours(t *testing.T) {
-	at := func(clock string) time.Time {
-		v, err := time.Parse(time.RFC3339, "2026-11-20T"+clock+":00+08:00")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	for _, c := range []struct {
-		hours, clock string
-		open         bool
-	}{
-		{"08:00-22:00", "07:59", false},
-		{"08:00-22:00", "08:00", true},
-		{"08:00-22:00", "22:00", false},
-		{"20:00-04:00", "23:00", true},
-		{"20:00-04:00", "03:59", true},
-		{"20:00-04:00", "12:00", false},
-		{"", "03:00", true},
-		{"all day", "03:00", true},
-		{"8-22", "03:00", true},
-	} {
-		if got := web.OpenAt(ops.Store{Hours: c.hours, Timezone: "Asia/Shanghai"}, at(c.clock), time.LoadLocation); got != c.open {
-			t.Errorf("%q at %s: open is %v", c.hours, c.clock, got)
-		}
-	}
-}
-
 func TestTheSituationIsServedFromOneBuild(t *testing.T) {
 	clock := start
 	w := newWorld(t, func(o *web.Options) { o.Now = func() time.Time { return clock } })

@@ -97,6 +97,7 @@ func (c *config) loadCatalog() error {
 		c.Catalog.Services = append(c.Catalog.Services, part.Services...)
 		c.Catalog.Stores = append(c.Catalog.Stores, part.Stores...)
 		c.Catalog.DeviceKinds = append(c.Catalog.DeviceKinds, part.DeviceKinds...)
+		c.Catalog.Holidays = append(c.Catalog.Holidays, part.Holidays...)
 	}
 	return nil
 }

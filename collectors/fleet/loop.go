@@ -80,6 +80,7 @@ func (s *Service) flipStores(at time.Time, b *batch) (all bool) {
 		return true
 	}
 	next, left := int64(math.MaxInt64), partRows
+	known := moment{now: at}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		for j := range sh.sites {
@@ -92,7 +93,7 @@ func (s *Service) flipStores(at time.Time, b *batch) (all bool) {
 					return false
 				}
 				left -= int(st.count)
-				st.openOrClose(at)
+				st.openOrClose(&known)
 				st.each(func(id uint32) { s.settle(sh, id, now, b) })
 			}
 			next = min(next, st.flip)

@@ -221,44 +221,6 @@ func TestAffectedCountsStoresAndDevicesAndThoseNotWell(t *testing.T) {
 	}
 }
 
-func TestOpeningHours(t *testing.T) {
-	at := func(s string) time.Time { v, _ := time.Parse("2006-01-02 15:04", s); return v }
-	for name, c := range map[string]struct {
-		hours, zone, now string
-		open             bool
-		until            string
-	}{
-		"in the day":                     {"08:00-22:00", "UTC", "2026-11-20 12:00", true, "2026-11-20 22:00"},
-		"before opening":                 {"08:00-22:00", "UTC", "2026-11-20 07:59", false, "2026-11-20 08:00"},
-		"at closing":                     {"08:00-22:00", "UTC", "2026-11-20 22:00", false, "2026-11-21 08:00"},
-		"in another zone":                {"08:00-22:00", "Asia/Shanghai", "2026-11-20 00:00", true, "2026-11-20 14:00"},
-		"over midnight, before":          {"18:00-02:00", "UTC", "2026-11-20 23:00", true, "2026-11-21 02:00"},
-		"over midnight, after":           {"18:00-02:00", "UTC", "2026-11-20 01:00", true, "2026-11-20 02:00"},
-		"over midnight, closed":          {"18:00-02:00", "UTC", "2026-11-20 02:00", false, "2026-11-20 18:00"},
-		"the day that is an hour longer": {"08:00-22:00", "Europe/Berlin", "2026-10-24 21:00", false, "2026-10-25 07:00"},
-	} {
-		h, err := parseHours(c.hours, c.zone)
-		if err != nil {
-			t.Fatal(err)
-		}
-		open, since, until := h.at(at(c.now))
-		if open != c.open || !until.Equal(at(c.until)) || since.After(at(c.now)) {
-			t.Errorf("%s: open=%v since %s until %s, want %v until %s", name, open, since, until, c.open, c.until)
-		}
-	}
-	for _, bad := range []string{"8-22", "08:00", "25:00-26:00", "08:00-08:00", "08:60-09:00", "24:00-02:00", "x"} {
-		if _, err := parseHours(bad, ""); err == nil {
-			t.Errorf("%q was taken for opening hours", bad)
-		}
-	}
-	if _, err := parseHours("", "Mars/Olympus"); err == nil {
-		t.Error("an unknown time zone was taken")
-	}
-	if h, err := parseHours("00:00-24:00", ""); err != nil || h != (hours{}) {
-		t.Errorf("a day and night store: %v, %v", h, err)
-	}
-}
-
 func TestTheWallTellsWhatChanged(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.beat(pos("SH-001", 2), pos("SH-001", 1), pos("BJ-001", 1))

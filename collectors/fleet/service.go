@@ -78,9 +78,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		s.shards[i].init(now.UnixMilli() / tickMs)
 	}
 	s.ready, s.ticked = now.UnixMilli(), now.UnixMilli()
-	if err := s.adopt(o.Catalog, now); err != nil {
-		return nil, err
-	}
+	s.adopt(o.Catalog, now)
 	if err := s.restore(ctx); err != nil {
 		return nil, fmt.Errorf("loading the fleet: %w", err)
 	}
@@ -98,9 +96,7 @@ func (s *Service) Reload(c *ops.Catalog) error {
 	s.lock(allShards)
 	defer s.unlock(allShards)
 	now := s.now()
-	if err := s.adopt(c, now); err != nil {
-		return err
-	}
+	s.adopt(c, now)
 	for i := range s.shards {
 		s.shards[i].rehang(now.UnixMilli() + 1)
 		s.shards[i].remake = true
@@ -108,25 +104,17 @@ func (s *Service) Reload(c *ops.Catalog) error {
 	return nil
 }
 
-// adopt checks all of the catalog first, and then takes it.
-func (s *Service) adopt(c *ops.Catalog, now time.Time) error {
-	parsed := make([]hours, len(c.Stores))
-	for i, st := range c.Stores {
-		h, err := parseHours(st.Hours, st.Timezone)
-		if err != nil {
-			return fmt.Errorf("catalog.stores[%d].%w", i, err)
-		}
-		parsed[i] = h
-	}
+// adopt takes a catalog, which has been indexed.
+func (s *Service) adopt(c *ops.Catalog, now time.Time) {
 	s.catalog, s.flip = c, 0
-	for i, st := range c.Stores {
+	known := moment{now: now}
+	for _, st := range c.Stores {
 		sh := &s.shards[shardOf(st.ID)]
 		site := s.siteFor(sh, st)
-		site.Store, site.hours = st, parsed[i]
-		site.openOrClose(now)
+		site.Store, site.hours = st, c.Hours(st.ID)
+		site.openOrClose(&known)
 	}
 	s.makes.refresh()
-	return nil
 }
 
 // siteFor returns the site of a store, which is made if need be.
@@ -157,18 +145,6 @@ func (s *Service) kindInfo(name string) kindInfo {
 		}
 	}
 	return kindInfo{interval: time.Duration(interval).Milliseconds(), grace: time.Duration(grace).Milliseconds()}
-}
-
-// openOrClose sets whether a store is open at now.
-func (st *site) openOrClose(now time.Time) {
-	open, since, flip := st.hours.at(now)
-	st.isOpen, st.opened, st.flip = open, 0, 0
-	if !flip.IsZero() {
-		st.flip = flip.UnixMilli()
-	}
-	if open && !since.IsZero() {
-		st.opened = since.UnixMilli()
-	}
 }
 
 // facts gathers what decides the state of a row.

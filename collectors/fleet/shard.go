@@ -46,7 +46,7 @@ const noCell = ^uint32(0)
 // site is one store with its devices.
 type site struct {
 	ops.Store
-	hours   hours
+	hours   *ops.Hours
 	isOpen  bool
 	stale   bool  // some row's last-seen is newer than on disk
 	opened  int64 // when it last opened; 0 when it never closes
