@@ -13,7 +13,8 @@ import (
 )
 
 type fleetCmd struct {
-	List fleetListCmd `cmd:"" help:"Count devices by state."`
+	List    fleetListCmd    `cmd:"" help:"Count devices by state."`
+	Explain fleetExplainCmd `cmd:"" help:"Say what the affected of a CSV file have in common."`
 }
 
 type fleetListCmd struct {

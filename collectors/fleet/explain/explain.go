@@ -1,36 +1,60 @@
 package explain
 
 import (
-	"math"
+	"cmp"
 	"slices"
 )
 
-// Explain names the causes in in. It fails only where in.Validate does.
+// Bounds of one search.
+const (
+	kept        = 8       // sets that are looked at closely
+	worthALook  = .6      // of the best score, what a set must have to be among them
+	visited     = 400_000 // cells that are visited at least; and four times as many as there are
+	worthASplit = 1.2     // of the score of one cause, what two in its place must have
+	mostCauses  = 32
+)
+
+// Explain names the causes in in. It fails only where the input does not fit its own axes or bounds.
 func Explain(in Input, o Options) (Result, error) {
-	if err := in.Validate(); err != nil {
+	x, err := NewIndex(in.Axes, len(in.Total))
+	if err != nil {
 		return Result{}, err
 	}
-	e := &explanation{Input: in, o: o.orDefaults()}
-	e.prepare()
-	for len(e.chosen) < e.o.MaxCauses {
-		s := e.look()
-		if len(s.best) == 0 {
-			break
-		}
-		e.choose(s)
+	return x.Explain(in.Counts, o)
+}
+
+// Explain names the causes in the counts of one moment.
+func (x *Index) Explain(c Counts, o Options) (Result, error) {
+	if err := x.check(c); err != nil {
+		return Result{}, err
+	}
+	e := &explanation{Index: x, Counts: c, o: o.orDefaults(), covered: make([]uint8, x.cells), ground: x.everything}
+	e.all = e.rest()
+	e.classify(e.all.smoothed() / 4) // a guess, until the first cause is known
+	e.add()
+	if e.refine() {
+		e.add()
 	}
 	return e.result(), nil
 }
 
-// explanation is the work on one input.
+// explanation is the work on the counts of one moment.
 type explanation struct {
-	Input
-	o       Options
-	all     []uint32 // the cells that have devices
-	weight  []float64
-	covered []bool
-	cost    float64
-	chosen  []chosen
+	*Index
+	Counts
+	o        Options
+	all      tally
+	share    float64  // normal share where cells have none of their own
+	most     uint32   // devices in the largest cell
+	class    []uint32 // per cell
+	say      []uint32 // per cell, its class, or nobody where a cause covers it
+	ground   []uint32 // the cells that the question is about
+	classes  []class
+	profiles []profile // per axis, of the cells that say something; nil when there are none
+	covered  []uint8   // per cell, by how many causes
+	silent   int       // cells that a cause covers
+	count    []uint32
+	chosen   []chosen
 }
 
 // chosen is a cause with what else it could have been.
@@ -39,109 +63,167 @@ type chosen struct {
 	others []found
 }
 
-// prepare weighs every cell: affected, with any share, against normal.
-func (e *explanation) prepare() {
-	e.weight, e.covered = make([]float64, len(e.Total)), make([]bool, len(e.Total))
-	var sum tally
-	for i, n := range e.Total {
-		if n > 0 {
-			e.all = append(e.all, uint32(i))
-			sum.affected += uint64(e.Affected[i])
-			sum.total += uint64(n)
+// add names causes as long as one pays for its name.
+func (e *explanation) add() {
+	for len(e.chosen) < e.o.MaxCauses {
+		pool := e.look(anyShare)
+		if len(pool) == 0 {
+			return
 		}
-	}
-	values := 0
-	for _, a := range e.Axes {
-		values += len(a.Values)
-	}
-	e.cost = logOf(values)
-	share := (float64(sum.affected) + .5) / (float64(sum.total) + 1) / 4
-	hit := rates{1, 1}
-	for _, i := range e.all {
-		if e.Normal != nil {
-			share = e.Normal[i]
-		}
-		a, n := float64(e.Affected[i]), float64(e.Total[i])
-		normal := around(max(share, 1e-4), 200)
-		if w := hit.logP(a, n) - normal.logP(a, n); w < 0 || a/n > share {
-			e.weight[i] = w
-		} else {
-			e.weight[i] = -w // fewer than normal is no sign of being hit
+		e.chosen = append(e.chosen, chosen{pool[0], pool[1:]})
+		e.cover(pool[0].terms)
+		if rest := e.rest(); 20*rest.total > e.all.total {
+			e.reshare(rest.smoothed())
 		}
 	}
 }
 
-func (e *explanation) look() *search {
-	weight := slices.Clone(e.weight)
-	for i, c := range e.covered {
-		if c {
-			weight[i] = 0
+// refine looks at each cause again, now that the others and its own share are known. It says whether any came out
+// differently.
+func (e *explanation) refine() (changed bool) {
+	for k := 0; k < len(e.chosen); k++ {
+		was := e.chosen[k].found
+		e.uncover(was.terms)
+		pool := e.look(was.rates)
+		if len(pool) == 0 {
+			e.chosen = slices.Delete(e.chosen, k, k+1)
+			k, changed = k-1, true
+			continue
+		}
+		e.chosen[k] = chosen{pool[0], pool[1:]}
+		if part, other, ok := e.split(pool[0]); ok && len(e.chosen) < e.o.MaxCauses {
+			e.chosen[k] = chosen{found: part}
+			e.chosen = append(e.chosen, chosen{found: other})
+			e.cover(other.terms)
+		}
+		e.cover(e.chosen[k].terms)
+		changed = changed || !slices.Equal(was.terms, e.chosen[k].terms)
+	}
+	return changed
+}
+
+// split asks whether two causes explain more than the one that spans them both. They do only where a part of it is hit
+// plainly harder than the whole.
+func (e *explanation) split(f found) (part, other found, ok bool) {
+	harder := e.within(f).seek(anyShare)
+	if len(harder) == 0 || len(harder[0].terms)+len(f.terms) > e.o.MaxDepth {
+		return part, other, false
+	}
+	part = found{terms: e.both(f.terms, harder[0].terms)}
+	e.score(&part)
+	e.cover(part.terms)
+	defer e.uncover(part.terms)
+	pool := e.look(anyShare)
+	if part.score <= 0 || len(pool) == 0 {
+		return part, other, false
+	}
+	return part, pool[0], part.score+pool[0].score > f.score*worthASplit
+}
+
+// within is the same question about the cells of a set only, with the set's own share for normal.
+func (e *explanation) within(f found) *explanation {
+	in := *e
+	in.Normal, in.profiles = nil, nil
+	in.classes, in.say, in.ground = slices.Clone(e.classes), make([]uint32, e.cells), e.members(f.terms)
+	in.reshare(float64(f.size.affected) / float64(max(f.size.total, 1)))
+	for _, i := range in.ground {
+		in.say[i] = e.say[i]
+	}
+	return &in
+}
+
+// both are the terms of either, without those that others decide.
+func (e *explanation) both(a, b []term) []term {
+	out := slices.Clone(b)
+	for _, t := range a {
+		if !slices.ContainsFunc(b, func(u term) bool { return u.axis == t.axis || e.implied[u.axis][t.axis] }) {
+			out = append(out, t)
 		}
 	}
-	s := &search{axes: e.Axes, weight: weight, depth: e.o.MaxDepth, cost: e.cost, keep: 8, budget: 50_000_000}
-	s.run(e.all)
-	return s
+	slices.SortFunc(out, func(t, u term) int { return slices.Index(e.order, t.axis) - slices.Index(e.order, u.axis) })
+	return out
 }
 
-func (e *explanation) choose(s *search) {
-	e.chosen = append(e.chosen, chosen{s.best[0], s.best[1:]})
-	for _, i := range e.of(s.best[0].terms) {
-		e.covered[i] = true
+// cover lets the cells of a cause say nothing any more.
+func (e *explanation) cover(terms []term) {
+	for _, i := range e.members(terms) {
+		if e.covered[i]++; e.covered[i] == 1 {
+			e.say[i] = nobody
+			e.recount(i, -1)
+			e.silent++
+		}
 	}
 }
 
-// of lists the cells of a set.
-func (e *explanation) of(terms []term) []uint32 {
-	var out []uint32
-	for _, i := range e.all {
-		if !slices.ContainsFunc(terms, func(t term) bool { return e.Axes[t.axis].Code[i] != t.code }) {
-			out = append(out, i)
+func (e *explanation) uncover(terms []term) {
+	for _, i := range e.members(terms) {
+		if e.covered[i]--; e.covered[i] == 0 {
+			e.say[i] = e.class[i]
+			e.recount(i, 1)
+			e.silent--
+		}
+	}
+}
+
+// recount keeps the profiles to the cells that say something.
+func (e *explanation) recount(i uint32, by int) {
+	for axis, p := range e.profiles {
+		if p.cells != nil {
+			p.cells[int(e.axes[axis].Code[i])*p.width+int(e.Total[i])] += uint32(by)
+		}
+	}
+}
+
+// look finds what one more cause could be, best first. It searches for hits of the given kind, and scores each set under
+// the model that fits it best.
+func (e *explanation) look(r rates) []found {
+	pool := e.seek(r)
+	if e.silent == 0 && e.mostly() {
+		pool = append(pool, found{})
+	}
+	for i := range pool {
+		e.score(&pool[i])
+	}
+	pool = slices.DeleteFunc(pool, func(f found) bool { return f.score <= 0 })
+	slices.SortStableFunc(pool, func(a, b found) int { return cmp.Compare(b.score, a.score) })
+	return distinct(pool)
+}
+
+// distinct leaves of sets that are the same cells the one with the fewest terms.
+func distinct(pool []found) []found {
+	var out []found
+	for _, f := range pool {
+		switch i := slices.IndexFunc(out, func(g found) bool { return f.size == g.size }); {
+		case i < 0:
+			out = append(out, f)
+		case len(f.terms) < len(out[i].terms):
+			out[i].terms = f.terms
 		}
 	}
 	return out
 }
 
-func (e *explanation) result() Result {
-	var rest tally
-	for _, i := range e.all {
-		if !e.covered[i] {
-			rest.affected += uint64(e.Affected[i])
-			rest.total += uint64(e.Total[i])
+// mostly says that so many are affected that it may be all of them together.
+func (e *explanation) mostly() bool { return e.Normal != nil || e.share > .2 }
+
+// seek finds the best sets under the model of one cause.
+func (e *explanation) seek(r rates) []found {
+	s := &search{Index: e.Index, class: e.say, counts: e.profiles, depth: e.o.MaxDepth, budget: visited + 4*e.cells}
+	s.say, s.empty = e.says(r)
+	s.gains, s.beyond = make([]float64, len(e.classes)), make([]float64, len(e.classes))
+	for i, c := range e.classes {
+		s.gains[i] = max(s.say[i].odds, 0)
+		if s.empty != nil {
+			s.beyond[i] = s.say[i].odds - s.empty[c.total].odds
 		}
 	}
-	r := Result{Causes: []Cause{}, Unexplained: rest.affected}
-	done := make([]bool, len(e.Total))
-	for _, c := range e.chosen {
-		r.Causes = append(r.Causes, e.cause(c, rest, done))
-	}
-	return r
-}
-
-func (e *explanation) cause(c chosen, rest tally, done []bool) Cause {
-	out := Cause{Scope: map[string][]string{}, Probability: c.probability()}
-	for _, t := range c.terms {
-		a := e.Axes[t.axis]
-		out.Scope[a.Name] = append(out.Scope[a.Name], a.Values[t.code])
-	}
-	for _, i := range e.of(c.terms) {
-		out.Affected += uint64(e.Affected[i])
-		out.Total += uint64(e.Total[i])
-		if !done[i] {
-			done[i] = true
-			out.Explained += uint64(e.Affected[i])
+	s.gain, s.sums = make([]float64, e.widest), make([]say, e.widest)
+	var hot []uint32
+	for _, i := range e.ground {
+		if e.say[i] != nobody && e.Affected[i] > 0 {
+			hot = append(hot, i)
 		}
 	}
-	inside := (float64(out.Affected) + .5) / (float64(out.Total) + 1)
-	out.Lift = inside / ((float64(rest.affected) + .5) / (float64(rest.total) + 1))
-	out.Text = out.said(e.Axes, c.terms, rest, e.o)
-	return out
-}
-
-// probability weighs the cause against what else it could have been.
-func (c chosen) probability() float64 {
-	sum := 1.0
-	for _, o := range c.others {
-		sum += math.Exp(o.score - c.score)
-	}
-	return 1 / sum
+	s.open(nil, another, e.ground, hot)
+	return s.best
 }

@@ -113,3 +113,56 @@ func TestTheExplainedAndTheUnexplainedAreAllThatAreAffected(t *testing.T) {
 		t.Errorf("says %q, want %q", r.Causes[0].Text, want)
 	}
 }
+
+func TestWhatHitsEverythingIsOneCause(t *testing.T) {
+	r, err := explain.Explain(grid(func(_, _, _ int) uint32 { return 97 }), explain.Options{State: "are silent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Causes) != 1 || len(r.Causes[0].Scope) != 0 || r.Unexplained != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if want := "2,328 of 2,400 devices are silent: it is everywhere"; r.Causes[0].Text != want {
+		t.Errorf("says %q, want %q", r.Causes[0].Text, want)
+	}
+}
+
+func TestNoCellsAtAllAreAnswered(t *testing.T) {
+	for name, in := range map[string]explain.Input{
+		"no cells":              {Axes: []explain.Axis{{Name: "city"}}},
+		"no attributes":         {Counts: explain.Counts{Affected: []uint32{3}, Total: []uint32{9}}},
+		"cells without devices": {Axes: []explain.Axis{{Name: "city", Values: []string{"a", "b"}, Code: []uint32{0, 1}}}, Counts: explain.Counts{Affected: []uint32{0, 0}, Total: []uint32{0, 0}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := explain.Explain(in, explain.Options{})
+			if err != nil || explained(r) != sum(in.Affected) {
+				t.Errorf("%+v, %v", r, err)
+			}
+		})
+	}
+}
+
+func TestAnIndexAnswersManyTimesAsOfTheFirst(t *testing.T) {
+	in := grid(func(_, f, k int) uint32 { return pick(f == 1 && k == 0, 95) })
+	x, err := explain.NewIndex(in.Axes, len(in.Total))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []uint32{0, 5, 30, 300, 31, 0, 12} { // devices come and go, and sizes pass what is tabled
+		now := explain.Counts{Affected: in.Affected, Total: make([]uint32, len(in.Total))}
+		for i := range now.Total {
+			now.Total[i] = in.Total[i] + n*uint32(i%3)
+		}
+		got, err := x.Explain(now, explain.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := explain.Explain(explain.Input{Axes: in.Axes, Counts: now}, explain.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("with %d more: %+v, afresh %+v", n, got, want)
+		}
+	}
+}

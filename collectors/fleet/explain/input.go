@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"slices"
 
 	"goc/ops"
 )
@@ -21,11 +20,15 @@ type Axis struct {
 	Above  []int    // the axes that this one's value decides: of a store, its city, region and network
 }
 
-// Input is what is to be explained. Axes are static while devices come and go within cells, so a caller keeps the Input
-// and writes only Affected and Total anew. Several axes may share a name: each recent change is an axis "change" with the
+// Input is what is to be explained once. Several axes may share a name: each recent change is an axis "change" with the
 // values "" and its id, because a cell may be touched by several.
 type Input struct {
-	Axes     []Axis
+	Axes []Axis
+	Counts
+}
+
+// Counts are the cells' figures of one moment.
+type Counts struct {
 	Affected []uint32 // per cell
 	Total    []uint32 // per cell
 
@@ -34,48 +37,24 @@ type Input struct {
 	Normal []float64
 }
 
-// Validate says what is wrong with in. Explain takes only what passes.
-func (in Input) Validate() error {
-	cells := len(in.Total)
+// check says what is wrong with the counts of an input whose axes are indexed.
+func (x *Index) check(c Counts) error {
 	switch {
-	case len(in.Axes) > MaxAxes:
-		return ops.Errorf(ops.TooLarge, "there are %d attributes, more than %d", len(in.Axes), MaxAxes).At("axes")
-	case cells > MaxCells:
-		return ops.Errorf(ops.TooLarge, "there are %d cells, more than %d", cells, MaxCells).At("total")
-	case len(in.Affected) != cells:
-		return ops.Errorf(ops.Invalid, "there are %d cells and %d counts of affected", cells, len(in.Affected)).At("affected")
-	case in.Normal != nil && len(in.Normal) != cells:
-		return ops.Errorf(ops.Invalid, "there are %d cells and %d normal shares", cells, len(in.Normal)).At("normal")
+	case len(c.Total) != x.cells:
+		return ops.Errorf(ops.Invalid, "there are %d cells and %d totals", x.cells, len(c.Total)).At("total")
+	case len(c.Affected) != x.cells:
+		return ops.Errorf(ops.Invalid, "there are %d cells and %d counts of affected", x.cells, len(c.Affected)).At("affected")
+	case c.Normal != nil && len(c.Normal) != x.cells:
+		return ops.Errorf(ops.Invalid, "there are %d cells and %d normal shares", x.cells, len(c.Normal)).At("normal")
 	}
-	for i := range in.Affected {
-		if in.Affected[i] > in.Total[i] {
+	for i := range c.Affected {
+		if c.Affected[i] > c.Total[i] {
 			return ops.Errorf(ops.Invalid, "more are affected than there are").At(fmt.Sprintf("affected[%d]", i))
 		}
 	}
-	for i, share := range in.Normal {
+	for i, share := range c.Normal {
 		if !(share >= 0 && share <= 1) {
 			return ops.Errorf(ops.Invalid, "a share lies between 0 and 1").At(fmt.Sprintf("normal[%d]", i))
-		}
-	}
-	return in.validateAxes()
-}
-
-func (in Input) validateAxes() error {
-	for i, a := range in.Axes {
-		at := fmt.Sprintf("axes[%d]", i)
-		if a.Name == "" {
-			return ops.Errorf(ops.Invalid, "an attribute needs a name").At(at + ".name")
-		}
-		if len(a.Code) != len(in.Total) {
-			return ops.Errorf(ops.Invalid, "there are %d cells and %d codes", len(in.Total), len(a.Code)).At(at + ".code")
-		}
-		for _, code := range a.Code {
-			if int(code) >= len(a.Values) {
-				return ops.Errorf(ops.Invalid, "a code is beyond the %d values", len(a.Values)).At(at + ".code")
-			}
-		}
-		if slices.ContainsFunc(a.Above, func(j int) bool { return j < 0 || j >= len(in.Axes) || j == i }) {
-			return ops.Errorf(ops.Invalid, "there is no such attribute above it").At(at + ".above")
 		}
 	}
 	return nil
