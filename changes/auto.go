@@ -53,11 +53,11 @@ func (s *Service) stopUnhealthy(e *entry, why string, now time.Time) *ops.Receip
 // followSuspects stops each change under way to which an active incident points: once for each incident, so that somebody
 // who knows better may resume it.
 func (s *Service) followSuspects(incidents []ops.Incident, now time.Time) (receipts []*ops.Receipt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.config.Auto.pause() {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for i := range incidents {
 		inc := &incidents[i]
 		change, why := Blamed(inc, s.config.Auto.probability())

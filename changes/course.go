@@ -21,7 +21,11 @@ func (s *Service) prepareRules() error {
 	}
 	s.course = rollup.New(s.config.tracked(s.catalog))
 	s.budgets = newBudgets(s.config.ErrorBudget, s.course)
-	s.figures.policies(s.policies)
+	s.figures.policies(func() *policy.Set {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		return s.policies
+	})
 	return nil
 }
 
@@ -67,7 +71,7 @@ const (
 // keepCourse puts on disk what the hour came to so far, every few minutes, and drops the hour that no period looks back
 // to any more. nil when there is nothing to do.
 func (s *Service) keepCourse(now time.Time) *ops.Receipt {
-	b := s.config.ErrorBudget
+	b := s.settings().ErrorBudget
 	if b.period() <= rollup.MaxRecent || (now.Sub(s.keptAt) < keepEvery && !now.Before(s.keptAt)) {
 		return nil
 	}
@@ -137,9 +141,9 @@ func (s *Service) restoreCourse(ctx context.Context) {
 }
 
 func (s *Service) readCourse(ctx context.Context) error {
-	now := s.now()
+	now, b := s.now(), s.settings().ErrorBudget
 	for k, back := range s.course.Keys() {
-		if b := s.config.ErrorBudget; k.Indicator == b.indicator() && back > longest(b.windows()) {
+		if k.Indicator == b.indicator() && back > longest(b.windows()) {
 			back = longest(b.windows()) // what is older is on disk by hour
 		}
 		expr := fmt.Sprintf(`avg(goc_indicator{indicator=%q,service=%q})`, k.Indicator, k.Service)

@@ -35,7 +35,7 @@ func (s *Service) DryRunPolicy(_ context.Context, t ops.PolicyTrial) (ops.Policy
 	}
 	past := s.pastOf(t.Since.Time)
 	out := ops.PolicyDryRun{Policy: t.Policy.Name, Since: t.Since, Until: ops.At(now), Items: []ops.PolicyStopped{}, Assumed: assumed(set)}
-	trial := trial{set: set, past: past, catalog: past.catalog, zone: s.zone, places: past.places, out: &out}
+	trial := trial{set: set, past: past, catalog: past.catalog, zone: past.zone, places: past.places, out: &out}
 	trial.run()
 	return out, nil
 }
@@ -60,6 +60,7 @@ func assumed(set *policy.Set) []string {
 // past is what is known of the weeks that a dry run is over.
 type past struct {
 	catalog   *ops.Catalog
+	zone      *time.Location
 	places    *places
 	outs      []*entry // changes that went out, by when
 	freezes   *Freezes
@@ -81,7 +82,7 @@ func (s *Service) pastOf(since time.Time) past {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	p.catalog, p.places = s.catalog, s.index.flight.places
+	p.catalog, p.places, p.zone = s.catalog, s.index.flight.places, s.zone
 	for _, e := range s.index.all {
 		if e != nil && !e.StartedAt.Before(since) && e.Kind != ops.KindDrill {
 			p.outs = append(p.outs, e)

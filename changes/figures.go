@@ -48,9 +48,9 @@ func newFigures(r prometheus.Registerer) figures {
 }
 
 // policies shows how often each policy held, and could not be evaluated.
-func (f figures) policies(set *policy.Set) { f.register(policyFigures{set}) }
+func (f figures) policies(set func() *policy.Set) { f.register(policyFigures{set}) }
 
-type policyFigures struct{ set *policy.Set }
+type policyFigures struct{ set func() *policy.Set } // those in force
 
 var (
 	policyHeld   = prometheus.NewDesc("goc_gate_policy_held_total", "Decisions in which a policy held.", []string{"policy"}, nil)
@@ -65,7 +65,7 @@ func (policyFigures) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (p policyFigures) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range p.set.Counts() {
+	for _, c := range p.set().Counts() {
 		ch <- prometheus.MustNewConstMetric(policyHeld, prometheus.CounterValue, float64(c.Held), c.Name)
 		ch <- prometheus.MustNewConstMetric(policyErrors, prometheus.CounterValue, float64(c.Errors), c.Name)
 	}

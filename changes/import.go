@@ -37,7 +37,7 @@ func (s *Service) ImportFreezes(ctx context.Context, who ops.Principal, i ops.Fr
 		}
 		return none, err
 	}
-	if n, most := len(read.Spans), s.config.maxFreezes(); n > most {
+	if n, most := len(read.Spans), s.settings().maxFreezes(); n > most {
 		return none, ops.Errorf(ops.TooLarge, "the calendar has %d windows, and there may be %d freezes; nothing was taken", n, most).At(placeOfBody + ".calendar").WithHint("import a calendar of fewer events, or raise gate.max_freezes")
 	}
 	s.mu.Lock()

@@ -23,6 +23,7 @@ func (s *Service) load(ctx context.Context) error {
 		}
 	}
 	s.hits.began(s.config.Policies, s.now())
+	s.retireUnknownLines()
 	slices.SortFunc(s.freezes.list, func(a, b *Freeze) int { return number("FRZ", a.ID) - number("FRZ", b.ID) })
 	for _, list := range s.approvals {
 		slices.SortStableFunc(list, func(a, b ops.Approval) int { return a.At.Compare(b.At.Time) })

@@ -82,7 +82,7 @@ func (s *Service) already(e *entry, c ops.Change, who ops.Principal, now time.Ti
 	}
 	e.Starters = map[int]string{0: who.Name}
 	if e.Status == ops.ChangeFinished && len(e.Stages) == 0 {
-		if e.Bake = orDefault(e.Bake, s.config.Bake); e.Bake > 0 {
+		if e.Bake = orDefault(e.Bake, s.settings().Bake); e.Bake > 0 {
 			e.Verdict = ops.Baking
 		}
 	}

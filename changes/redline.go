@@ -95,12 +95,12 @@ func figure(v float64) string { return fmt.Sprintf("%.4g", v) }
 func percent(share float64) string { return fmt.Sprintf("%.4g %%", share*100) }
 
 // darkNow counts the dark stores of each red line that goes by them; nil when nobody knows.
-func (s *Service) darkNow() func(ops.Scope) (dark, stores int) {
+func (s *Service) darkNow(lines []RedLine) func(ops.Scope) (dark, stores int) {
 	if s.dark == nil {
 		return nil
 	}
 	counts := map[string][2]int{}
-	for _, l := range s.config.RedLines {
+	for _, l := range lines {
 		if l.Dark > 0 {
 			n, of := s.dark(l.Scope)
 			counts[l.Scope.String()] = [2]int{n, of}
@@ -115,13 +115,17 @@ func (s *Service) darkNow() func(ops.Scope) (dark, stores int) {
 // followRedLines looks at each red line: says once when one is crossed and when it no longer is, pauses what is under way
 // where it says so, and keeps paging while it is crossed. The alerts it returns are to be sent without the lock.
 func (s *Service) followRedLines(now time.Time) (receipts []*ops.Receipt, alerts []ops.Alert) {
-	if len(s.config.RedLines) == 0 || now.Sub(s.lookedAt) < lookEvery && !now.Before(s.lookedAt) {
+	s.mu.RLock()
+	lines, gone := s.config.RedLines, len(s.retired)
+	s.mu.RUnlock()
+	if len(lines)+gone == 0 || now.Sub(s.lookedAt) < lookEvery && !now.Before(s.lookedAt) {
 		return nil, nil
 	}
 	s.lookedAt = now
-	dark := s.darkNow() // before the lock: it looks at the whole fleet
+	dark := s.darkNow(lines) // before the lock: it looks at the whole fleet
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	receipts, alerts = s.tellRetired(now)
 	by := limits{course: s.course, flight: s.index.flight, catalog: s.catalog, dark: dark}
 	for _, l := range s.config.RedLines {
 		crossed, known, text := l.look(by, now)

@@ -89,6 +89,7 @@ type Service struct {
 	frozen       map[string]time.Time // per freeze that was announced as closed, until when
 	maintenance  ops.GateMaintenance
 	crossed      map[string]*crossing // red lines by name; replaced, never written to
+	retired      []retired            // crossed when they went out of force; told on the next look
 
 	past     func() []ops.Incident
 	querier  ops.Querier
@@ -148,31 +149,6 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	go s.feed.run(ctx)
 	return s, nil
-}
-
-// Reload takes a new catalog: freezes, the lists of changes by store and the bakes know the stores and services of it from
-// here on. When it refuses the catalog everything stays as it was.
-func (s *Service) Reload(catalog *ops.Catalog) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	freezes := make([]*Freeze, 0, len(s.freezes.list))
-	for _, f := range s.freezes.list {
-		again, err := compile(f.Freeze, catalog, "freeze."+f.ID)
-		if err != nil {
-			return err
-		}
-		freezes = append(freezes, again)
-	}
-	fresh := newIndex(catalog)
-	for _, e := range s.index.all {
-		if e != nil {
-			fresh.put(e)
-		}
-	}
-	s.catalog, s.freezes, s.index = catalog, NewFreezes(freezes), fresh
-	s.course.Track(s.config.tracked(catalog))
-	s.bakes.Reload(catalog)
-	return nil
 }
 
 // id writes the n-th id of a noun: CHG-17.

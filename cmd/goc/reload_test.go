@@ -52,14 +52,14 @@ func TestReloadTakesWhatItCanAndRefusesWhatTakesARestart(t *testing.T) {
 
 	rewrite(t, config, "name: p1", "name: p2")
 	rewrite(t, config, "city: Alpha", "city: Beta")
-	rewrite(t, config, "retry: 30s", "retry: 40s")
-	if code, text := reload(); code != 422 || !strings.Contains(text, "gate") || !strings.Contains(text, "restart") {
-		t.Errorf("a reload with another gate got %d %s; it should say that gate takes a restart", code, text)
+	rewrite(t, config, "retry: 30s", "error_budget: {period: 7d}")
+	if code, text := reload(); code != 422 || !strings.Contains(text, "gate.error_budget.period") || !strings.Contains(text, "restart") {
+		t.Errorf("a reload with another period got %d %s; it should say that this takes a restart", code, text)
 	}
 	if plan("p1") != 200 || plan("p2") != 404 || decision() != "allow" {
 		t.Error("a reload that was refused took something")
 	}
-	rewrite(t, config, "retry: 40s", "retry: 30s")
+	rewrite(t, config, "error_budget: {period: 7d}", "retry: 30s")
 	if code, text := reload(); code != 200 {
 		t.Fatalf("a good reload got %d %s", code, text)
 	}
@@ -124,4 +124,37 @@ func TestALoopThatDoesNotEndCannotKeepTheProgramFromStopping(t *testing.T) {
 		}
 		close(never)
 	})
+}
+
+func TestAReloadPutsTheGatesRulesInForceOrLeavesTheOldOnes(t *testing.T) {
+	config, listen := serveYAML(t, reloadYAML)
+	p := serve(t, config, listen)
+	reload := func() (int, string) { return p.post("/-/reload", http.NoBody) }
+	rule := func() string {
+		var d ops.Decision
+		p.call("POST", "/api/v1/gate/check", map[string]any{"kind": "flag", "title": "x", "risk": "low"}, &d)
+		for _, r := range d.Reasons {
+			if r.Effect != ops.EffectAllow {
+				return r.Rule
+			}
+		}
+		return d.Decision
+	}
+	if got := rule(); got != "allow" {
+		t.Fatalf("before: %s", got)
+	}
+	flags := `policies: [{name: no-flags, expr: 'change.kind == "flag"'}]`
+	rewrite(t, config, "gate: {retry: 30s}", "gate: {"+flags+"}")
+	if code, text := reload(); code != 200 || rule() != "policy:no-flags" {
+		t.Errorf("a new policy: %d %s, then %s", code, text, rule())
+	}
+	rewrite(t, config, `change.kind == "flag"`, `change.kidn == "flag"`)
+	if code, text := reload(); code != 422 || !strings.Contains(text, "gate.policies[0].expr") || rule() != "policy:no-flags" {
+		t.Errorf("a misspelt field: %d %s, then %s", code, text, rule())
+	}
+	rewrite(t, config, `{name: no-flags, expr: 'change.kidn == "flag"'}`, "")
+	rewrite(t, config, "policies: []", "approvals: {low: 1}")
+	if code, text := reload(); code != 200 || rule() != "approval" {
+		t.Errorf("approvals in place of the policy: %d %s, then %s", code, text, rule())
+	}
 }

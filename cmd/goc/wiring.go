@@ -115,7 +115,7 @@ func (n watchedPlans) Start(ctx context.Context, who ops.Principal, plan string,
 	return run, err
 }
 
-// reload reads the configuration again: catalog, scrape configs, rules, plans, drills and the file of tokens. What is
+// reload reads the configuration again: catalog, scrape configs, rules, the gate's rules, plans, drills and the file of tokens. What is
 // wrong leaves everything as it was, and so does what takes a restart.
 func (a *app) reload(context.Context) error {
 	a.reloading.Lock()
@@ -177,12 +177,12 @@ func (a *app) takes(cfg *config) []func() error {
 		func() error { return a.metrics.Reload(cfg.Metrics, catalog) },
 		func() error { return a.plans.Reload(cfg.Plans) },
 		a.web.ReloadTokens,
-		func() error { return a.changes.Reload(catalog) },
+		func() error { return a.changes.Reconfigure(cfg.Gate, catalog) },
 		func() error { a.voice.Reload(catalog); a.incidents.Reload(catalog); return nil },
 	}
 }
 
-// fixedThatDiffer names the sections that are read only at the start and are not in n what they are in c.
+// fixedThatDiffer names the sections, and of the gate's the keys, that are read only at the start and are not in n what they are in c.
 func (c *config) fixedThatDiffer(n *config) (names []string) {
 	for _, s := range []struct {
 		name     string
@@ -195,7 +195,6 @@ func (c *config) fixedThatDiffer(n *config) (names []string) {
 		{"heartbeats", c.Heartbeats, n.Heartbeats},
 		{"voice", c.Voice, n.Voice},
 		{"incidents", c.Incidents, n.Incidents},
-		{"gate", c.Gate, n.Gate},
 		{"oncall", c.OnCall, n.OnCall},
 		{"chatops", c.ChatOps, n.ChatOps},
 		{"hooks", c.Hooks, n.Hooks},
@@ -204,7 +203,7 @@ func (c *config) fixedThatDiffer(n *config) (names []string) {
 			names = append(names, s.name)
 		}
 	}
-	return names
+	return append(names, c.Gate.TakesRestart(n.Gate)...)
 }
 
 // reloadOnHangup reads the configuration again on SIGHUP until ctx ends.
