@@ -20,6 +20,7 @@ type identity struct {
 	ops.Principal
 	token   string // the token's id, "" when it is none of ours
 	file    string // the hash of a token of tokens_file, "" when it is none of those
+	device  string // Login's key of a device's own secret, "" when it is none
 	session string // the session's id, "" unless a cookie said it
 	ambient bool   // the browser sent it by itself (cookie, anonymous), so other sites' pages must be kept out
 	expires time.Time
@@ -36,12 +37,16 @@ type auth struct {
 	file     []storedToken          // from tokens_file
 	sessions map[string]session     // by id
 	missed   int                    // refused requests since the last audit line
+	devices  deviceSecrets
+
+	issuing sync.Mutex // one device's secret at a time; taken before mu
 }
 
 // newAuth restores the tokens and sessions from the journal, and reads the file of tokens.
 func newAuth(ctx context.Context, o Options) (*auth, error) {
 	a := &auth{
 		o: o, tokens: map[string]storedToken{}, sessions: map[string]session{},
+		devices: deviceSecrets{hashes: map[string]string{}, revoked: map[string]struct{}{}, joining: map[string]struct{}{}},
 		refused: rate.NewLimiter(rate.Every(10*time.Second), 5), cross: http.NewCrossOriginProtection(),
 	}
 	stored, err := loadTokens(ctx, o.Journal)
@@ -88,6 +93,9 @@ func bearer(r *http.Request, header string) string {
 
 // byToken finds whose token it is.
 func (a *auth) byToken(token string, now time.Time) (identity, error) {
+	if strings.HasPrefix(token, devicePrefix) {
+		return a.byDevice(token)
+	}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	hash := hashOf(token)
@@ -161,6 +169,10 @@ func (a *auth) still(id identity, now time.Time) bool {
 		if _, ok := a.sessions[id.session]; !ok {
 			return false
 		}
+	}
+	if id.device != "" {
+		_, gone := a.devices.revoked[id.device]
+		return !gone
 	}
 	ok := true
 	if id.token != "" {

@@ -75,6 +75,10 @@ func (s *Server) admit(a access, r *http.Request) (identity, error) {
 		s.countRefusal(r, err)
 		return id, err
 	}
+	if err := enrolsOnly(id, r); err != nil {
+		s.metrics.refused.WithLabelValues("role").Inc()
+		return id, err
+	}
 	if !id.May(a.roles...) {
 		s.metrics.refused.WithLabelValues("role").Inc()
 		return id, refuse(http.StatusForbidden, "the role "+string(id.Role)+" may not do this").hint("it takes one of: " + roleNames(a.roles))

@@ -13,6 +13,12 @@ func (s *Server) Login(token string) (p ops.Principal, key string, expires time.
 	if err != nil {
 		return ops.Principal{}, "", time.Time{}, err
 	}
+	if strings.HasPrefix(id.Name, enrolPrefix) {
+		return ops.Principal{}, "", time.Time{}, ops.Errorf(ops.Denied, "an enrolment token only enrols devices")
+	}
+	if id.device != "" {
+		return id.Principal, id.device, id.expires, nil
+	}
 	if id.file != "" {
 		return id.Principal, "file:" + id.file, id.expires, nil
 	}
@@ -21,6 +27,9 @@ func (s *Server) Login(token string) (p ops.Principal, key string, expires time.
 
 // StillIn says whether the token that Login knew by key would be let in now.
 func (s *Server) StillIn(key string) bool {
+	if strings.HasPrefix(key, "device:") {
+		return s.auth.deviceStill(key)
+	}
 	s.auth.mu.RLock()
 	defer s.auth.mu.RUnlock()
 	if hash, ok := strings.CutPrefix(key, "file:"); ok {

@@ -82,6 +82,9 @@ func (s *Server) routes() {
 	get(s, "/stores/{id}", reads, "One store with its devices", s.getStore)
 	get(s, "/devices/{id}", reads, "One device, by store%2Fdevice", s.getDevice)
 	get(s, "/devices/{store}/{device}", reads, "One device", s.getDeviceOf)
+	post(s, "/devices/enrol", devices, "Give a device its own secret, by an enrolment token", s.enrolDevice, created)
+	post(s, "/devices/{store}/{device}/login", admins, "Give a device a new secret; the one before ends", s.issueLogin, created)
+	del(s, "/devices/{store}/{device}/login", admins, "Take a device's secret back", s.revokeLogin)
 	get(s, "/catalog", anyone, "Services, stores and kinds of device", s.getCatalog)
 
 	s.plain("POST", prefix+"/voice", access{roles: says}, "What customers and staff said, one or an array", http.HandlerFunc(s.say), voiceDocument(s))

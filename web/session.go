@@ -134,6 +134,8 @@ func (a *auth) create(ctx context.Context, who ops.Principal, spec TokenSpec) (T
 
 // revoke takes a token back; its sessions end with it. It is refused from the moment on disk.
 func (a *auth) revoke(ctx context.Context, who ops.Principal, id string) error {
+	a.issuing.Lock() // an enrolment that takes a use off the token must not write it again
+	defer a.issuing.Unlock()
 	if err := RevokeToken(ctx, a.o.Journal, who, id, a.o.Now()); err != nil {
 		return err
 	}

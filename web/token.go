@@ -28,7 +28,8 @@ type Token struct {
 	Role      ops.Role `json:"role"`
 	CreatedAt ops.Time `json:"created_at"`
 	CreatedBy string   `json:"created_by,omitempty"`
-	ExpiresAt ops.Time `json:"expires_at"` // null when it does not
+	ExpiresAt ops.Time `json:"expires_at"`     // null when it does not
+	Uses      int      `json:"uses,omitempty"` // of a token that enrols devices: how many it still may
 }
 
 // storedToken is the record of kind "token".
@@ -42,6 +43,7 @@ type TokenSpec struct {
 	Name      string       `json:"name" required:"true" minLength:"1" maxLength:"128" doc:"of the person or machine; stands in the audit"`
 	Role      ops.Role     `json:"role" required:"true" enum:"viewer,responder,commander,admin,ci,agent,sender"`
 	ExpiresIn ops.Duration `json:"expires_in,omitempty" doc:"empty: never"`
+	Uses      int          `json:"uses,omitempty" doc:"of a token named enrol:STORE: how many devices it may enrol"`
 }
 
 var tokenText = base32.StdEncoding.WithPadding(base32.NoPadding)
@@ -89,8 +91,11 @@ func CreateToken(ctx context.Context, j Journal, who ops.Principal, spec TokenSp
 	if spec.Name = strings.TrimSpace(spec.Name); !maySign(spec.Name) {
 		return Token{}, "", ops.Errorf(ops.Invalid, "must have 1 to 128 bytes of printable text").At("body.name")
 	}
+	if err := spec.validEnrolment(); err != nil {
+		return Token{}, "", err
+	}
 	id, secret := newSecret()
-	t := Token{ID: id, Name: spec.Name, Role: spec.Role, CreatedAt: ops.At(now), CreatedBy: who.Name}
+	t := Token{ID: id, Name: spec.Name, Role: spec.Role, Uses: spec.Uses, CreatedAt: ops.At(now), CreatedBy: who.Name}
 	if spec.ExpiresIn > 0 {
 		t.ExpiresAt = ops.At(now.Add(time.Duration(spec.ExpiresIn)))
 	}

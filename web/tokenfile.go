@@ -54,6 +54,9 @@ func fileToken(fields []string) (storedToken, error) {
 	if !maySign(fields[0]) {
 		return storedToken{}, errors.New("a name must have 1 to 128 bytes of printable text")
 	}
+	if strings.HasPrefix(fields[0], enrolPrefix) {
+		return storedToken{}, errors.New("a token that enrols devices is used up, so it cannot stand in a file")
+	}
 	role := ops.Role(fields[1])
 	if !role.Valid() {
 		return storedToken{}, errors.New("the role must be one of viewer, responder, commander, admin, ci, agent, sender")

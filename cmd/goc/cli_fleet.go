@@ -15,6 +15,8 @@ import (
 type fleetCmd struct {
 	List    fleetListCmd    `cmd:"" help:"Count devices by state."`
 	Explain fleetExplainCmd `cmd:"" help:"Say what the affected of a CSV file have in common."`
+	Enrol   fleetEnrolCmd   `cmd:"" help:"Give a device its own secret, by an enrolment token."`
+	Login   fleetLoginCmd   `cmd:"" help:"Give a device a new secret, or take it back."`
 }
 
 type fleetListCmd struct {
@@ -81,6 +83,7 @@ type tokenCreateCmd struct {
 	Name string `arg:"" help:"Whose it is."`
 	Role string `help:"viewer, responder, commander, admin, ci, agent, sender." enum:"viewer,responder,commander,admin,ci,agent,sender" required:""`
 	For  string `help:"How long it is good: 90d, 12h; for ever, when left out." placeholder:"90d"`
+	Uses int    `help:"Of a token named enrol:STORE: how many devices it may enrol." placeholder:"20"`
 }
 
 // Run makes a token.
@@ -88,6 +91,9 @@ func (k *tokenCreateCmd) Run(ctx context.Context, c *client, s streams) error {
 	body := map[string]any{"name": k.Name, "role": k.Role}
 	if k.For != "" {
 		body["expires_in"] = k.For
+	}
+	if k.Uses != 0 {
+		body["uses"] = k.Uses
 	}
 	var t tokenView
 	if err := c.do(ctx, http.MethodPost, "/api/v1/tokens", body, &t); err != nil {

@@ -29,9 +29,12 @@ func mosquittoPub(t *testing.T) string {
 }
 
 // serveMQTT starts the program with the embedded MQTT server, and an admin's token.
-func serveMQTT(t *testing.T, dir, listen, mqttListen string) *process {
+func serveMQTT(t *testing.T, dir, listen, mqttListen string, heartbeats ...string) *process {
 	t.Helper()
 	text := fmt.Sprintf("listen: %s\ndata: %s\nauth: {tokens_file: tokens}\nmetrics: {sample_interval: 1h}\nalertrules: {builtin: false}\nheartbeats:\n  mqtt:\n    listen: %s\n", listen, filepath.Join(dir, "data"), mqttListen)
+	for _, line := range heartbeats {
+		text += "  " + line + "\n"
+	}
 	for name, text := range map[string]string{"goc.yaml": text, "tokens": "root admin " + adminSecret + "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -101,6 +104,50 @@ func TestMosquittoSpeaksToTheEmbeddedServer(t *testing.T) {
 	}
 	if text := p.get("/api/v1/devices/SH-001/pos-04"); !strings.Contains(text, "404") {
 		t.Errorf("a device spoke for its neighbour: %s", text)
+	}
+}
+
+// TestADeviceEnrolsAndSpeaksOverMQTT goes the way of a device that comes out of its box where enrolment takes a token.
+func TestADeviceEnrolsAndSpeaksOverMQTT(t *testing.T) {
+	pub := mosquittoPub(t)
+	dir, listen, mqttListen := t.TempDir(), freePort(t), freePort(t)
+	p := serveMQTT(t, dir, listen, mqttListen, "enrol: token")
+	_, port, _ := net.SplitHostPort(mqttListen)
+	send := func(password, topic string) error {
+		return exec.CommandContext(t.Context(), pub, "-h", "127.0.0.1", "-p", port, "-u", "SH-001/pos-03", "-P", password, "-q", "1", "-t", topic, "-m", `{"kind":"pos"}`).Run()
+	}
+	enrol := func(id string) (int, string) {
+		token := field(t, p.admin("token", "create", "enrol:SH-001", "--role", "agent", "--for", "1h", "--uses", "1"), "token")
+		code, out, _ := goc(t, "--server", p.url, "--token", token, "fleet", "enrol", id)
+		return code, strings.TrimSpace(out)
+	}
+	code, secret := enrol("SH-001/pos-03")
+	if code != 0 {
+		t.Fatalf("enrolling: %d", code)
+	}
+	if code, _ := enrol("SH-002/pos-03"); code == 0 {
+		t.Error("a store's enrolment token enrols another's device")
+	}
+	if code, _ := enrol("SH-001/pos-03"); code == 0 {
+		t.Error("a device is enrolled over itself")
+	}
+	if err := send(secret, "goc/heartbeat/SH-001/pos-03"); err != nil {
+		t.Fatal(err)
+	}
+	p.kill()
+	p = serveMQTT(t, dir, listen, mqttListen, "enrol: token")
+	if got := field(t, p.get("/api/v1/devices/SH-001/pos-03"), "state"); got != "online" {
+		t.Errorf("after the kill it is %q", got)
+	}
+	if err := send(secret, "goc/heartbeat/SH-001/pos-03"); err != nil {
+		t.Errorf("its secret after the kill: %v", err)
+	}
+	p.admin("fleet", "login", "revoke", "SH-001/pos-03")
+	if send(secret, "goc/heartbeat/SH-001/pos-03") == nil {
+		t.Error("a revoked secret is good")
+	}
+	if code, _ := enrol("SH-001/pos-03"); code != 0 {
+		t.Error("a device whose secret was revoked cannot enrol again")
 	}
 }
 

@@ -288,6 +288,8 @@ const templates: Record<string, Template> = {
   'freeze.closed': (d, l) => `封网开始 ${freezeOf(d, l)}`,
   'freeze.opened': (d, l) => `封网结束 ${freezeOf(d, l)}`,
   'fleet.changed': fleetChanged,
+  'fleet.login_issued': (_, l) => `${who(l)}为 ${l.subject ?? ''} 签发了专用凭据`,
+  'fleet.login_revoked': (_, l) => `${who(l)}吊销了 ${l.subject ?? ''} 的凭据`,
   'fleet.credential_copied': (_, l) => `${l.subject ?? ''} 的凭据同时在两个地址使用：可能被复制，或设备换了网络`,
   'voice.said': (d) => (s(d.count) ? `${s(d.count)} 条客声${after(topicsOf(d))}` : null),
   'run.created': run,
