@@ -13,10 +13,11 @@ import (
 )
 
 type fleetCmd struct {
-	List    fleetListCmd    `cmd:"" help:"Count devices by state."`
-	Explain fleetExplainCmd `cmd:"" help:"Say what the affected of a CSV file have in common."`
-	Enrol   fleetEnrolCmd   `cmd:"" help:"Give a device its own secret, by an enrolment token."`
-	Login   fleetLoginCmd   `cmd:"" help:"Give a device a new secret, or take it back."`
+	List     fleetListCmd     `cmd:"" help:"Count devices by state."`
+	Explain  fleetExplainCmd  `cmd:"" help:"Say what the affected of a CSV file have in common."`
+	Enrol    fleetEnrolCmd    `cmd:"" help:"Give a device its own secret, by an enrolment token."`
+	Login    fleetLoginCmd    `cmd:"" help:"Give a device a new secret, or take it back."`
+	Simulate fleetSimulateCmd `cmd:"" help:"Drive devices that do not exist against a server."`
 }
 
 type fleetListCmd struct {

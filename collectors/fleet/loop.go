@@ -54,6 +54,8 @@ func (s *Service) tick() {
 func (s *Service) part() (all bool) {
 	s.lock(allShards)
 	defer s.unlock(allShards)
+	began := time.Now()
+	defer func() { s.count.worked.Add(time.Since(began).Seconds()) }()
 	at := s.now()
 	now := at.UnixMilli()
 	if now-s.ticked > int64(stall/time.Millisecond) { // we stood still and may have missed beats: begin anew

@@ -14,11 +14,12 @@ type counters struct {
 	set      *vm.Set
 	beats    *vm.Counter
 	rejected map[string]*vm.Counter // by slug
+	worked   *vm.FloatCounter       // seconds
 }
 
 func newCounters() *counters {
 	set := vm.NewSet()
-	c := &counters{set: set, beats: set.NewCounter("goc_heartbeats_total"), rejected: map[string]*vm.Counter{}}
+	c := &counters{set: set, beats: set.NewCounter("goc_heartbeats_total"), rejected: map[string]*vm.Counter{}, worked: set.NewFloatCounter("goc_fleet_deadlines_seconds_total")}
 	for _, slug := range slugs {
 		c.rejected[slug] = set.GetOrCreateCounter(`goc_heartbeats_rejected_total{reason="` + slug + `"}`)
 	}
@@ -40,6 +41,7 @@ func (c *counters) reject(reason string) {
 var (
 	beatsDesc    = prometheus.NewDesc("goc_heartbeats_total", "Heartbeats taken.", nil, nil)
 	rejectedDesc = prometheus.NewDesc("goc_heartbeats_rejected_total", "Heartbeats refused, by reason; body counts whole bodies.", []string{"reason"}, nil)
+	workedDesc   = prometheus.NewDesc("goc_fleet_deadlines_seconds_total", "Time that the loop spent on deadlines and opening hours.", nil, nil)
 	devicesDesc  = prometheus.NewDesc("goc_fleet_devices", "Devices by city, kind and state.", []string{"city", "kind", "state"}, nil)
 	storeDesc    = prometheus.NewDesc("goc_fleet_store_devices", "Devices by store, kind and state: of every store of a small fleet, else of the stores in trouble.", []string{"store", "city", "kind", "state"}, nil)
 	makesDesc    = prometheus.NewDesc("goc_fleet_kind_devices", "Devices by kind, model, firmware and state.", []string{"kind", "model", "firmware", "state"}, nil)
@@ -51,7 +53,7 @@ var (
 type collector struct{ s *Service }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{beatsDesc, rejectedDesc, devicesDesc, storeDesc, makesDesc, storesDesc, missingDesc} {
+	for _, d := range []*prometheus.Desc{beatsDesc, rejectedDesc, workedDesc, devicesDesc, storeDesc, makesDesc, storesDesc, missingDesc} {
 		ch <- d
 	}
 }
@@ -61,6 +63,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	ch <- prometheus.MustNewConstMetric(beatsDesc, prometheus.CounterValue, float64(c.s.count.beats.Get()))
+	ch <- prometheus.MustNewConstMetric(workedDesc, prometheus.CounterValue, c.s.count.worked.Get())
 	for slug, n := range c.s.count.rejected {
 		ch <- prometheus.MustNewConstMetric(rejectedDesc, prometheus.CounterValue, float64(n.Get()), slug)
 	}
