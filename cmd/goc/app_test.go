@@ -36,7 +36,7 @@ func gocCommand(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // goc runs a command to its end and returns its exit code and what it wrote.
-func goc(t *testing.T, args ...string) (code int, stdout, stderr string) {
+func goc(t testing.TB, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd := gocCommand(t.Context(), args...)
@@ -50,7 +50,7 @@ func goc(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 // process is a server in a process of its own.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	url  string
 	cmd  *exec.Cmd
 	out  *lockedBuffer
@@ -70,7 +70,7 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 // freePort finds a port that nobody uses now.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,7 +81,7 @@ func freePort(t *testing.T) string {
 }
 
 // serveYAML writes a configuration into a fresh folder and returns its path. %LISTEN% stands for a free address.
-func serveYAML(t *testing.T, text string) (path, listen string) {
+func serveYAML(t testing.TB, text string) (path, listen string) {
 	t.Helper()
 	listen = freePort(t)
 	path = filepath.Join(t.TempDir(), "goc.yaml")
@@ -93,7 +93,7 @@ func serveYAML(t *testing.T, text string) (path, listen string) {
 }
 
 // serve starts `goc serve` and waits until it is ready.
-func serve(t *testing.T, config, listen string, env ...string) *process {
+func serve(t testing.TB, config, listen string, env ...string) *process {
 	t.Helper()
 	p := &process{t: t, url: "http://" + listen, out: &lockedBuffer{}, done: make(chan struct{})}
 	p.cmd = gocCommand(context.Background(), "serve", "--config", config)

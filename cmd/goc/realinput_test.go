@@ -16,7 +16,7 @@ import (
 )
 
 // program finds one of Debian's programs; without it the test is skipped, but never in CI.
-func program(t *testing.T, name string) string {
+func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err == nil {
@@ -30,7 +30,7 @@ func program(t *testing.T, name string) string {
 }
 
 // background starts a program that ends with the test, or when stop is called.
-func background(t *testing.T, path string, args ...string) (stop func()) {
+func background(t testing.TB, path string, args ...string) (stop func()) {
 	t.Helper()
 	cmd := exec.CommandContext(context.Background(), path, args...)
 	out := &lockedBuffer{}
