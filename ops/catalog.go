@@ -79,6 +79,7 @@ type DeviceKind struct {
 	Name     string   `json:"name" yaml:"name"`
 	Interval Duration `json:"interval" yaml:"interval"`
 	Grace    Duration `json:"grace" yaml:"grace"`
+	Gateway  bool     `json:"gateway,omitempty" yaml:"gateway,omitempty"` // the other devices of a store reach us through it
 }
 
 // Catalog is what the configuration says exists. It is immutable once indexed: a reload makes a new one.

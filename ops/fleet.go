@@ -110,3 +110,22 @@ type WallStore struct {
 	Offset  int      `json:"offset"`
 	Devices []string `json:"devices"` // names, a cell each
 }
+
+// FleetCause is something that devices which are not well have in common.
+type FleetCause struct {
+	Scope    map[string][]string `json:"scope"` // store, city, region, network, kind, model, firmware, change
+	Since    Time                `json:"since"`
+	Affected uint64              `json:"affected"` // of the set: offline or degraded
+	Total    uint64              `json:"total"`    // the set, without what is closed, retired or never came
+	Lift     float64             `json:"lift"`     // share affected in the set over the share outside of all causes
+	Text     string              `json:"text"`
+	Stores   int                 `json:"stores"`             // in how many the affected are
+	Worst    []string            `json:"worst,omitempty"`    // the stores with most of them, at most 20
+	Gateways []string            `json:"gateways,omitempty"` // among the affected, of the worst stores
+}
+
+// FleetCauses is what the devices that are not well have in common.
+type FleetCauses struct {
+	Causes      []FleetCause `json:"causes"`
+	Unexplained uint64       `json:"unexplained"` // not well, and in none of the causes
+}

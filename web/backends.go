@@ -97,6 +97,8 @@ type (
 		StoreView(ctx context.Context, id string) (ops.StoreView, error)
 		Device(ctx context.Context, store, device string) (ops.Device, error)
 		Wall(ctx context.Context) (ops.Wall, error)
+		// Causes answers what the devices that are not well have in common.
+		Causes(ctx context.Context) (ops.FleetCauses, error)
 		// WatchWall calls fn, one call at a time and at most ten times a second, with the cells that changed since the
 		// last call: state<<24 | index. A layout that differs from the client's means that it must fetch Wall again.
 		// fn must not block. It returns the function that ends the watch.

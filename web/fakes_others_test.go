@@ -30,6 +30,10 @@ func (r fleetRoom) Device(_ context.Context, store, device string) (ops.Device, 
 	return ops.Device{ID: store + "/" + device, Store: store, Device: device, State: ops.Late}, nil
 }
 
+func (r fleetRoom) Causes(context.Context) (ops.FleetCauses, error) {
+	return ops.FleetCauses{Causes: []ops.FleetCause{}}, nil
+}
+
 func (r fleetRoom) Wall(context.Context) (ops.Wall, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

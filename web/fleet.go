@@ -60,6 +60,10 @@ func values(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
+func (s *Server) listCauses(ctx context.Context, _ *struct{}) (ops.FleetCauses, error) {
+	return s.o.Fleet.Causes(ctx)
+}
+
 func (s *Server) getWall(ctx context.Context, _ *struct{}) (ops.Wall, error) {
 	return s.o.Fleet.Wall(ctx)
 }

@@ -78,6 +78,7 @@ func (s *Server) routes() {
 		s.plain("POST", prefix+"/heartbeats", access{roles: devices, limit: maxHeartbeats}, "Heartbeats, a JSON array or NDJSON, plain, gzip or zstd", s.o.Heartbeats, heartbeatDocument(s))
 	}
 	get(s, "/fleet", reads, "How many devices are in which state", s.rollUpFleet)
+	get(s, "/fleet/causes", reads, "What the devices that are not well have in common", s.listCauses)
 	get(s, "/fleet/wall", reads, "The layout of the fleet wall and its cells", s.getWall)
 	get(s, "/stores/{id}", reads, "One store with its devices", s.getStore)
 	get(s, "/devices/{id}", reads, "One device, by store%2Fdevice", s.getDevice)

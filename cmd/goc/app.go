@@ -133,6 +133,11 @@ func (a *app) openMetrics(ctx context.Context) (err error) {
 func (a *app) openFleet(ctx context.Context) (err error) {
 	a.fleet, err = fleet.New(ctx, fleet.Options{
 		Config: a.cfg.Heartbeats.Config, Catalog: &a.cfg.Catalog.Catalog, Journal: a.store, Registerer: a.registry, Logger: a.log,
+		Notify: func(ctx context.Context, alerts []ops.Alert) {
+			if _, err := a.incidents.ReceiveAlerts(ctx, "fleet", alerts); err != nil {
+				a.log.Error("what devices share was not taken as alerts", "alerts", len(alerts), "err", err)
+			}
+		},
 	})
 	return err
 }
@@ -234,6 +239,8 @@ func (a *app) openWeb(ctx context.Context) (err error) {
 // connect lets what one room learns flow to those that need it.
 func (a *app) connect() {
 	a.changes.Watch(a.incidents.ObserveChange)
+	a.changes.Watch(a.fleet.ObserveChange)
+	a.changes.Watch(a.fleet.ObserveChange)
 	a.metrics.Subscribe(func(samples []ops.Sample) {
 		judged := slices.DeleteFunc(slices.Clone(samples), func(s ops.Sample) bool { return !a.catalog().Judged(s.Service, s.Indicator) })
 		a.incidents.ObserveSamples(judged)

@@ -15,6 +15,7 @@ type Config struct {
 	Checkpoint      ops.Duration `yaml:"checkpoint"`       // how often last-seen is written, default 1m
 	MaxDevices      int          `yaml:"max_devices"`      // default 1,100,000
 	MaxStores       int          `yaml:"max_stores"`       // default 50,000
+	Explain         string       `yaml:"explain"`          // on (default): what devices that are not well share is told as alerts; off
 }
 
 // Bounds of one batch of beats and of what one beat may hold.
@@ -36,6 +37,9 @@ const (
 func (c Config) Validate() error {
 	if c.Enrol != "" && c.Enrol != "open" && c.Enrol != "token" && c.Enrol != "closed" {
 		return ops.Errorf(ops.Invalid, "must be open, token or closed").At("heartbeats.enrol")
+	}
+	if c.Explain != "" && c.Explain != "on" && c.Explain != "off" {
+		return ops.Errorf(ops.Invalid, "must be on or off").At("heartbeats.explain")
 	}
 	for _, d := range []struct {
 		name     string

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
 
 	"goc/ops"
@@ -19,6 +20,11 @@ func (s *Service) Run(ctx context.Context) error {
 	s.ready = s.now().UnixMilli()
 	s.ticked = s.ready
 	s.unlock(allShards)
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	if s.cfg.Explain != "off" {
+		looking.Go(func() { s.explainLoop(ctx) })
+	}
 	for {
 		select {
 		case <-ctx.Done():

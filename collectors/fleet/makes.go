@@ -12,6 +12,7 @@ import (
 type mk struct {
 	kind, model, firmware string
 	interval, grace       int64 // ms
+	gateway               bool
 }
 
 // makes are all combinations of kind, model and firmware that ever came. Reading costs no lock.
@@ -26,9 +27,10 @@ type makes struct {
 	info  func(kind string) kindInfo
 }
 
-// kindInfo is how often a kind beats, in ms.
+// kindInfo is how often a kind beats, in ms, and whether others hang on it.
 type kindInfo struct {
 	interval, grace int64
+	gateway         bool
 }
 
 func newMakes(info func(string) kindInfo) *makes {
@@ -59,9 +61,9 @@ func (m *makes) of(kind, model, firmware string) (uint32, bool) {
 	id := uint32(len(all))
 	if n := len(m.free); n > 0 {
 		id, m.free = m.free[n-1], m.free[:n-1]
-		all[id] = mk{kind, model, firmware, info.interval, info.grace} // nobody looks at what no device has
+		all[id] = mk{kind, model, firmware, info.interval, info.grace, info.gateway} // nobody looks at what no device has
 	} else {
-		all = append(all, mk{kind, model, firmware, info.interval, info.grace})
+		all = append(all, mk{kind, model, firmware, info.interval, info.grace, info.gateway})
 		m.all.Store(&all)
 	}
 	m.ids[[3]string{kind, model, firmware}] = id
@@ -87,7 +89,7 @@ func (m *makes) refresh() {
 	all := append([]mk(nil), m.list()...)
 	for i := range all {
 		info := m.kinds[all[i].kind]
-		all[i].interval, all[i].grace = info.interval, info.grace
+		all[i].interval, all[i].grace, all[i].gateway = info.interval, info.grace, info.gateway
 	}
 	m.all.Store(&all)
 }

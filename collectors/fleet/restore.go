@@ -27,6 +27,9 @@ func (s *Service) restore(ctx context.Context) error {
 	if err := s.journal.Load(ctx, "fleet_seen", s.restoreSeen); err != nil {
 		return err
 	}
+	if err := s.journal.Load(ctx, "fleet_cause", s.restoreCause); err != nil {
+		return err
+	}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.rehang(s.ready)

@@ -28,6 +28,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 	Now        func() time.Time                                        // nil: time.Now
+	Notify     func(context.Context, []ops.Alert)                      // is told what devices that are not well share; nil: nobody is
 	Problem    func(w http.ResponseWriter, r *http.Request, err error) // writes a whole-body failure; nil: problem+json
 }
 
@@ -51,7 +52,9 @@ type Service struct {
 	ticked  int64 // when the loop last ran
 	flip    int64 // when the next store opens or closes; 0: look at all
 
-	wall wall
+	wall   wall
+	shared shared
+	notify func(context.Context, []ops.Alert)
 }
 
 // New loads the table from the journal. Run must be running for deadlines to be kept.
@@ -62,7 +65,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Catalog == nil || o.Journal == nil {
 		return nil, ops.Errorf(ops.Internal, "fleet: Catalog and Journal are required")
 	}
-	s := &Service{cfg: o.Config.filled(), journal: o.Journal, log: o.Logger, now: o.Now, problem: o.Problem, count: newCounters()}
+	s := &Service{cfg: o.Config.filled(), journal: o.Journal, log: o.Logger, now: o.Now, problem: o.Problem, notify: o.Notify, count: newCounters()}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -133,10 +136,12 @@ func (s *Service) addSite(sh *shard, st ops.Store) *site {
 // kindInfo is the interval and grace of a kind: the catalog's, else the configuration's.
 func (s *Service) kindInfo(name string) kindInfo {
 	interval, grace := s.cfg.DefaultInterval, s.cfg.DefaultGrace
+	gateway := false
 	for _, k := range s.catalog.DeviceKinds {
 		if k.Name != name {
 			continue
 		}
+		gateway = k.Gateway
 		if k.Interval > 0 {
 			interval = k.Interval
 		}
@@ -144,7 +149,7 @@ func (s *Service) kindInfo(name string) kindInfo {
 			grace = k.Grace
 		}
 	}
-	return kindInfo{interval: time.Duration(interval).Milliseconds(), grace: time.Duration(grace).Milliseconds()}
+	return kindInfo{interval: time.Duration(interval).Milliseconds(), grace: time.Duration(grace).Milliseconds(), gateway: gateway}
 }
 
 // facts gathers what decides the state of a row.

@@ -38,7 +38,8 @@ type shard struct {
 type cell struct {
 	site, mk uint32
 	n        tally
-	shown    uint8 // a bit for each state that a scrape has once seen above zero
+	old      uint32 // not well for so long that it is nothing new, see age
+	shown    uint8  // a bit for each state that a scrape has once seen above zero
 }
 
 const noCell = ^uint32(0)

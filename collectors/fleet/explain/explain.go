@@ -105,7 +105,7 @@ func (e *explanation) refine() (changed bool) {
 // split asks whether two causes explain more than the one that spans them both. They do only where a part of it is hit
 // plainly harder than the whole.
 func (e *explanation) split(f found) (part, other found, ok bool) {
-	harder := e.within(f).seek(anyShare)
+	harder := e.within(f).seek(anyShare, 0) // one more cause is paid for below
 	if len(harder) == 0 || len(harder[0].terms)+len(f.terms) > e.o.MaxDepth {
 		return part, other, false
 	}
@@ -177,7 +177,7 @@ func (e *explanation) recount(i uint32, by int) {
 // look finds what one more cause could be, best first. It searches for hits of the given kind, and scores each set under
 // the model that fits it best.
 func (e *explanation) look(r rates) []found {
-	pool := e.seek(r)
+	pool := e.seek(r, another)
 	if e.silent == 0 && e.mostly() {
 		pool = append(pool, found{})
 	}
@@ -206,8 +206,8 @@ func distinct(pool []found) []found {
 // mostly says that so many are affected that it may be all of them together.
 func (e *explanation) mostly() bool { return e.Normal != nil || e.share > .2 }
 
-// seek finds the best sets under the model of one cause.
-func (e *explanation) seek(r rates) []found {
+// seek finds the best sets under the model of one cause, each of which costs so much.
+func (e *explanation) seek(r rates, cost float64) []found {
 	s := &search{Index: e.Index, class: e.say, counts: e.profiles, depth: e.o.MaxDepth, budget: visited + 4*e.cells}
 	s.say, s.empty = e.says(r)
 	s.gains, s.beyond = make([]float64, len(e.classes)), make([]float64, len(e.classes))
@@ -224,6 +224,6 @@ func (e *explanation) seek(r rates) []found {
 			hot = append(hot, i)
 		}
 	}
-	s.open(nil, another, e.ground, hot)
+	s.open(nil, cost, e.ground, hot)
 	return s.best
 }
