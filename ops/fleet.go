@@ -69,6 +69,17 @@ type Device struct {
 	Status   string      `json:"status,omitempty"`
 	Battery  *float64    `json:"battery,omitempty"`
 	Note     string      `json:"note,omitempty"`
+
+	Flapping  bool         `json:"flapping,omitempty"`    // its link, or its store's, comes and goes
+	ClockOffS float64      `json:"clock_off_s,omitempty"` // seconds by which its clock is wrong; negative when it is behind
+	History   []DeviceTurn `json:"history,omitempty"`     // the newest first; only where one device is asked for
+}
+
+// DeviceTurn is one change of a device's state.
+type DeviceTurn struct {
+	At   Time        `json:"at"`
+	From DeviceState `json:"from"`
+	To   DeviceState `json:"to"`
 }
 
 // FleetGroup is one row of a roll-up: the values of the keys it is grouped by, and how many devices are in each state.
@@ -90,6 +101,7 @@ type FleetQuery struct {
 type StoreView struct {
 	Store
 	Open    bool           `json:"open"`
+	Flaps   bool           `json:"flapping,omitempty"` // its link comes and goes
 	States  map[string]int `json:"states"`
 	Devices []Device       `json:"device_list"`
 }

@@ -15,11 +15,15 @@ type change struct {
 	from  ops.DeviceState // before the batch
 	fresh bool            // it is new
 	facts bool            // its kind, model, firmware or status changed
+	kept  bool            // it is written, though nothing of this has changed
 }
 
 // batch gathers changes, one for each device.
 type batch struct {
-	changes []change
+	changes      []change
+	put, delete  []ops.Record // besides those of devices
+	begun, ended flaps
+	wrong, right clocks
 }
 
 // add merges c into what the batch knows of its device.
@@ -35,6 +39,7 @@ func (b *batch) add(sh *shard, c change) {
 		if was := &b.changes[i]; was.id == c.id && was.sh == sh {
 			was.fresh = was.fresh || c.fresh
 			was.facts = was.facts || c.facts
+			was.kept = was.kept || c.kept
 			return
 		}
 	}
@@ -61,44 +66,77 @@ type told struct {
 	Changes []listed       `json:"changes"` // at most 100
 }
 
-// commit makes a batch durable in one mutation with one event, which the shards of mask then wait for. The caller holds
+// commit makes a batch durable in one mutation with its events, which the shards of mask then wait for. The caller holds
 // their locks.
 func (s *Service) commit(b *batch, mask uint32, at time.Time, actor string) {
-	if len(b.changes) == 0 {
+	if len(b.changes) == 0 && len(b.put) == 0 && len(b.delete) == 0 {
 		return
 	}
-	m := ops.Mutation{Put: make([]ops.Record, 0, len(b.changes))}
-	data := told{Counts: map[string]int{}, Changes: []listed{}}
-	stores := map[*site]bool{}
-	makes := s.makes.list()
-	for _, c := range b.changes {
-		r := c.sh.rows.at(c.id)
-		r.flags &^= changing
-		if r.state == c.from && !c.fresh && !c.facts {
-			continue // there and back within the batch
-		}
-		id := c.sh.id(c.id)
-		m.Put = append(m.Put, ops.Record{Kind: "device", ID: id, Body: c.sh.appendRecord(nil, makes, c.id)})
-		stores[c.sh.siteOf(c.id)] = true
-		data.add(&c, id, r.state)
+	m := ops.Mutation{Put: make([]ops.Record, 0, len(b.changes)+len(b.put)), Delete: b.delete}
+	if data, subject := s.write(b, &m); data.Total+data.New+data.Updated > 0 {
+		data.Text = sentence(data, subject)
+		m.Events = append(m.Events, ops.NewEvent(ops.At(at), "fleet.changed", "fleet", subject, actor, data))
 	}
-	if len(m.Put) == 0 {
+	m.Put = append(m.Put, b.put...)
+	m.Events = b.facts(m.Events, at, actor)
+	if len(m.Put) == 0 && len(m.Delete) == 0 {
 		return
 	}
-	subject := "fleet"
-	if data.Stores = len(stores); data.Stores == 1 {
-		for st := range stores {
-			subject = st.ID
-		}
-	}
-	data.Text = sentence(&data, subject)
-	m.Events = []ops.Event{ops.NewEvent(ops.At(at), "fleet.changed", "fleet", subject, actor, data)}
 	last := s.journal.Append(m)
 	for i := range s.shards {
 		if mask&(1<<i) != 0 {
 			s.shards[i].last = last
 		}
 	}
+}
+
+// write puts the records of a batch's devices into m, and counts what is told of them.
+func (s *Service) write(b *batch, m *ops.Mutation) (data *told, subject string) {
+	data = &told{Counts: map[string]int{}, Changes: []listed{}}
+	stores := map[*site]bool{}
+	makes := s.makes.list()
+	for _, c := range b.changes {
+		r := c.sh.rows.at(c.id)
+		r.flags &^= changing
+		to := r.state
+		if mayFlap(c.from, to) && c.sh.flapping(c.id) {
+			to = c.from // that is part of its flapping
+		}
+		if to == c.from && !c.fresh && !c.facts && !c.kept {
+			continue // there and back within the batch
+		}
+		id := c.sh.id(c.id)
+		m.Put = append(m.Put, ops.Record{Kind: "device", ID: id, Body: c.sh.appendRecord(nil, makes, c.id)})
+		delete(c.sh.unsaved, c.id)
+		if to != c.from || c.fresh || c.facts {
+			stores[c.sh.siteOf(c.id)] = true
+			data.add(&c, id, to)
+		}
+	}
+	subject = "fleet"
+	if data.Stores = len(stores); data.Stores == 1 {
+		for st := range stores {
+			subject = st.ID
+		}
+	}
+	return data, subject
+}
+
+// facts are the events of what a batch found about links and clocks.
+func (b *batch) facts(out []ops.Event, at time.Time, actor string) []ops.Event {
+	if b.begun.Total > 0 {
+		out = append(out, b.begun.event("fleet.flapping", "comes and goes", "come and go", at, actor))
+	}
+	if b.ended.Total > 0 {
+		out = append(out, b.ended.event("fleet.calm", "is calm again", "are calm again", at, actor))
+	}
+	if b.wrong.Total > 0 {
+		out = append(out, b.wrong.event("fleet.clock_wrong", at, actor))
+	}
+	if b.right.Total > 0 {
+		out = append(out, b.right.event("fleet.clock_right", at, actor))
+	}
+	return out
 }
 
 // add counts one change.

@@ -10,8 +10,17 @@
 //
 // Whose clock counts: a beat counts as life at the time it arrives, so a device whose clock is wrong is not taken for
 // dead. What it says (facts, battery, note) is ordered by its own `at`: one that is older than what is known changes
-// nothing but the deadline. An `at` ahead of our clock by more than MaxSkew counts as now, one that is further back as
-// MaxSkew ago, and one more than a year off is refused.
+// nothing but the deadline, so a backlog may come in any order. A clock that is off by more than Config.MaxSkew is noticed
+// and its times corrected (clock.go); until then, some four beats, one that was set back says nothing new. A time more
+// than a year off is refused.
+//
+// What flaps (flap.go) is one fact: fleet.flapping when it begins, fleet.calm when it ends. In between single changes of
+// that device, or store, are shown but neither told nor written at once: after a crash its state is that of the last
+// checkpoint. Clocks are told of by fleet.clock_wrong and fleet.clock_right.
+//
+// What a device's states were (past.go) stands in its record, the last 16, and in a ring of bounded size for all: of a
+// fleet that changes all the time the oldest are forgotten.
+//
 // How it is kept: in shards by store (shard.go), rows of 40 bytes without a pointer (row.go), names in an arena, and a count
 // for each make in each store (cell): every roll-up, filter and metric is a sum over those cells.
 //

@@ -45,7 +45,7 @@ func (t *turn) list(b *beat) string {
 	if r.state == ops.Retired {
 		t.batch.add(t.sh, change{id: id, from: r.state})
 		r.seen, r.ago = 0, 0
-		t.sh.move(id, ops.NeverSeen, t.now)
+		t.sh.turn(id, ops.NeverSeen, t.now)
 		t.sh.remake = true
 	}
 	facts := beat{kind: b.kind, model: b.model, firmware: b.firmware, status: r.status(), battery: r.battery, note: t.sh.notes[id]}
@@ -62,7 +62,8 @@ func (s *Service) Retire(ctx context.Context, who ops.Principal, store, device s
 		}
 		if from := t.sh.rows.at(id).state; from != ops.Retired {
 			t.batch.add(t.sh, change{id: id, from: from})
-			t.sh.move(id, ops.Retired, t.now)
+			t.sh.turn(id, ops.Retired, t.now)
+			t.sh.forget(id)
 		}
 		return nil
 	})

@@ -41,6 +41,7 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-check.C:
 			s.checkpoint()
 			s.sweep()
+			s.sweepClocks()
 		}
 	}
 }
@@ -71,6 +72,7 @@ func (s *Service) part() (all bool) {
 	s.ticked = now
 	var b batch
 	all = s.flipStores(at, &b)
+	s.calm(now, &b)
 	left := partRows
 	for i := range s.shards {
 		sh := &s.shards[i]

@@ -53,7 +53,7 @@ var (
 type collector struct{ s *Service }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{beatsDesc, rejectedDesc, workedDesc, devicesDesc, storeDesc, makesDesc, storesDesc, missingDesc} {
+	for _, d := range []*prometheus.Desc{beatsDesc, rejectedDesc, workedDesc, devicesDesc, storeDesc, makesDesc, storesDesc, missingDesc, flappingDesc, flapStoresDesc, clocksDesc} {
 		ch <- d
 	}
 }
@@ -79,6 +79,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		n.each(func(state string, v int32) { gauge(makesDesc, float64(v), k[0], k[1], k[2], state) })
 	}
 	a.eachStore(gauge)
+	c.s.rare(gauge)
 }
 
 // shown is a tally with a bit for each state that it ever showed.

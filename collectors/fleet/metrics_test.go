@@ -71,6 +71,10 @@ func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		"heartbeats.enrol":            {Enrol: "maybe"},
 		"heartbeats.default_interval": {DefaultInterval: ops.Duration(time.Millisecond)},
 		"heartbeats.checkpoint":       {Checkpoint: ops.Duration(48 * time.Hour)},
+		"heartbeats.max_skew":         {MaxSkew: ops.Duration(24 * time.Hour)},
+		"heartbeats.flap.changes":     {Flap: FlapConfig{Changes: 2}},
+		"heartbeats.flap.window":      {Flap: FlapConfig{Window: -1}},
+		"heartbeats.flap.calm":        {Flap: FlapConfig{Calm: 1}},
 		"heartbeats.max_devices":      {MaxDevices: -1},
 		"heartbeats.max_stores":       {MaxStores: -1},
 	} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/bits"
 	"strings"
-	"time"
 
 	"goc/ops"
 )
@@ -178,7 +177,13 @@ func (t *turn) take(b *beat) {
 	t.row = id
 	sh := t.sh
 	r := sh.rows.at(id)
-	if at := clamp(b.at, t.now); at >= r.at() {
+	at := b.at
+	if off := at - t.now; at == 0 {
+		at = t.now
+	} else if off > t.s.skew || off < -t.s.skew || r.flags&clocked != 0 {
+		at = t.correct(id, r, at)
+	}
+	if at >= r.at() {
 		if b.wrong = t.say(id, r, b); b.wrong != "" {
 			return
 		}
@@ -191,16 +196,6 @@ func (t *turn) take(b *beat) {
 		sh.sites[sh.cells.at(r.cell).site].stale = true
 	}
 	t.s.settle(sh, id, t.now, &t.batch)
-}
-
-// clamp brings the device's own time within MaxSkew of our clock: one that is ahead counts as now, so that a fast
-// clock, once set right, is not refused.
-func clamp(at, now int64) int64 {
-	const skew = int64(MaxSkew / time.Millisecond)
-	if at == 0 || at > now+skew {
-		return now
-	}
-	return max(at, now-skew)
 }
 
 // enrol adds an unknown device, if that is allowed.

@@ -20,6 +20,10 @@ type record struct {
 	Status   string          `json:"status,omitempty"`
 	Battery  *float64        `json:"battery,omitempty"`
 	Note     string          `json:"note,omitempty"`
+	Flap     int64           `json:"flap,omitempty"`  // since when it flaps
+	Flaps    int64           `json:"flaps,omitempty"` // how often its link has changed since
+	Clock    int64           `json:"clock,omitempty"` // how far ahead its clock is, ms
+	Past     string          `json:"past,omitempty"`  // its changes of state, the newest first
 }
 
 // appendRecord writes the record of a row as JSON. It is written by hand, because a power cut writes a hundred thousand.
@@ -46,6 +50,17 @@ func (s *shard) appendRecord(b []byte, makes []mk, id uint32) []byte {
 	}
 	if len(s.notes) > 0 {
 		b = appendText(b, `,"note":`, s.notes[id])
+	}
+	if r.flags&flapping != 0 {
+		f := s.flaps[id]
+		b = appendInt(b, `,"flap":`, f.since)
+		b = appendInt(b, `,"flaps":`, int64(f.changes))
+	}
+	if r.flags&clocked != 0 {
+		b = appendInt(b, `,"clock":`, s.off(id))
+	}
+	if _, changed := s.past.head[id]; changed {
+		b = append(s.appendPast(append(b, `,"past":"`...), id), '"')
 	}
 	return append(b, '}')
 }
@@ -127,6 +142,8 @@ func (rec *record) set(key, v string) bool {
 		rec.Status = v
 	case "note":
 		rec.Note = v
+	case "past":
+		rec.Past = v
 	default:
 		return false
 	}
@@ -147,6 +164,12 @@ func (rec *record) setNumber(key, v string) bool {
 		rec.Seen = n
 	case "at":
 		rec.At = n
+	case "flap":
+		rec.Flap = n
+	case "flaps":
+		rec.Flaps = n
+	case "clock":
+		rec.Clock = n
 	default:
 		return false
 	}

@@ -30,6 +30,9 @@ func (s *Service) restore(ctx context.Context) error {
 	if err := s.journal.Load(ctx, "fleet_cause", s.restoreCause); err != nil {
 		return err
 	}
+	if err := s.journal.Load(ctx, "fleet_flap", s.restoreFlap); err != nil {
+		return err
+	}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.rehang(s.ready)
@@ -69,6 +72,14 @@ func (t *turn) restoreDevice(rec ops.Record) error {
 	if d.Note != "" {
 		sh.note(id, d.Note)
 	}
+	if d.Flap != 0 && len(sh.flaps) < maxFlaps {
+		sh.flaps[id] = flap{since: d.Flap, last: t.s.ready, changes: int32(d.Flaps)}
+		r.flags |= flapping
+	}
+	sh.restoreClock(id, d.Clock)
+	if !sh.restorePast(id, d.Past) {
+		return fmt.Errorf("device %s: its past cannot be read", rec.ID)
+	}
 	return nil
 }
 
@@ -99,6 +110,9 @@ func (s *Service) checkpoint() *ops.Receipt {
 	var last *ops.Receipt
 	for i := range s.shards {
 		sh := &s.shards[i]
+		if r := s.saveQuiet(sh); r != nil {
+			last = r
+		}
 		for from, more := 0, true; more; {
 			sh.mu.Lock()
 			var m ops.Mutation
@@ -115,6 +129,21 @@ func (s *Service) checkpoint() *ops.Receipt {
 		}
 	}
 	return last
+}
+
+// saveQuiet writes the devices whose changes were part of flapping.
+func (s *Service) saveQuiet(sh *shard) *ops.Receipt {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if len(sh.unsaved) == 0 {
+		return nil
+	}
+	var m ops.Mutation
+	for id := range sh.unsaved {
+		m.Put = append(m.Put, ops.Record{Kind: "device", ID: sh.id(id), Body: sh.appendRecord(nil, s.makes.list(), id)})
+	}
+	clear(sh.unsaved)
+	return s.journal.Append(m)
 }
 
 // appendSeen writes the last-seen record of a store, and marks it as written.

@@ -24,6 +24,8 @@ const (
 	touched    = 1 << 2 // in shard.touched
 	stale      = 1 << 3 // its last-seen is newer than on disk
 	changing   = 1 << 4 // in the batch that is being worked on
+	flapping   = 1 << 5 // in shard.flaps
+	clocked    = 1 << 6 // in shard.clocks
 )
 
 // status is what a device says of itself.

@@ -52,6 +52,12 @@ type Service struct {
 	ticked  int64 // when the loop last ran
 	flip    int64 // when the next store opens or closes; 0: look at all
 
+	calmed int64 // when calm last looked
+
+	flap flapRules
+	skew int64 // Config.MaxSkew, ms
+	odd  odd
+
 	wall   wall
 	shared shared
 	notify func(context.Context, []ops.Alert)
@@ -77,6 +83,10 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	now := s.now()
 	s.makes = newMakes(s.kindInfo)
+	s.skew = time.Duration(s.cfg.MaxSkew).Milliseconds()
+	s.flap = flapRules{
+		changes: s.cfg.Flap.Changes, window: time.Duration(s.cfg.Flap.Window).Milliseconds(), calm: time.Duration(s.cfg.Flap.Calm).Milliseconds(),
+	}
 	for i := range s.shards {
 		s.shards[i].init(now.UnixMilli() / tickMs)
 	}
@@ -172,8 +182,7 @@ func (s *Service) settle(sh *shard, id uint32, now int64, b *batch) {
 	from, f := r.state, s.facts(sh, r)
 	to, wake := decide(from, f, now)
 	if to != from {
-		b.add(sh, change{id: id, from: from})
-		sh.move(id, to, now)
+		s.turn(sh, id, to, now, b)
 	}
 	// Never further ahead than a beat would put it: so no beat ever needs to take a row from its slot.
 	sh.hang(id, min(wake, now+f.interval+1))

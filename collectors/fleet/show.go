@@ -15,7 +15,9 @@ func (s *Service) Device(_ context.Context, store, device string) (ops.Device, e
 	defer sh.mu.RUnlock()
 	if site, ok := sh.index[store]; ok {
 		if id, ok := sh.find(&sh.sites[site], device); ok {
-			return s.device(sh, id), nil
+			d := s.device(sh, id)
+			d.History = sh.history(id)
+			return d, nil
 		}
 	}
 	return ops.Device{}, ops.Errorf(ops.NotFound, "no such device").WithHint("a device's id is store/device, like SH-001/pos-03")
@@ -31,7 +33,7 @@ func (s *Service) StoreView(_ context.Context, id string) (ops.StoreView, error)
 		return ops.StoreView{}, ops.Errorf(ops.NotFound, "no such store")
 	}
 	st := &sh.sites[i]
-	v := ops.StoreView{Store: st.Store, Open: st.isOpen, States: map[string]int{}, Devices: make([]ops.Device, 0, st.count)}
+	v := ops.StoreView{Store: st.Store, Open: st.isOpen, Flaps: sh.storeFlaps(i), States: map[string]int{}, Devices: make([]ops.Device, 0, st.count)}
 	for state, n := range st.n {
 		if n > 0 {
 			v.States[ops.DeviceState(state).String()] = int(n)
@@ -50,6 +52,7 @@ func (s *Service) device(sh *shard, id uint32) ops.Device {
 		ID: sh.id(id), Store: sh.siteOf(id).ID, Device: sh.nameOf(id),
 		Kind: m.kind, Model: m.model, Firmware: m.firmware,
 		State: r.state, Since: when(r.since), SeenAt: when(r.seen), Note: sh.notes[id],
+		Flapping: sh.flapping(id), ClockOffS: float64(sh.off(id)) / 1000,
 	}
 	if r.seen > 0 {
 		f := s.facts(sh, r)

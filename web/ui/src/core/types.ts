@@ -428,6 +428,14 @@ export interface Device {
   status?: string;
   battery?: number | null;
   note?: string;
+  flapping?: boolean;
+  clock_off_s?: number;
+  history?: DeviceTurn[] | null;
+}
+export interface DeviceTurn {
+  at: Time;
+  from: string;
+  to: string;
 }
 export interface StoreView {
   id: string;
@@ -438,6 +446,7 @@ export interface StoreView {
   hours?: string;
   network?: string;
   open: boolean;
+  flapping?: boolean;
   states: Record<string, number>;
   device_list: Device[] | null;
 }

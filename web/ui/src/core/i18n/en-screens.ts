@@ -40,6 +40,13 @@ export const enScreens = {
   'fleet.groupBy': 'Group by',
   'fleet.battery': 'Battery',
   'fleet.note': 'Note',
+  'fleet.flapping': 'comes and goes',
+  'fleet.clock_ahead': 'clock {n} ahead',
+  'fleet.clock_behind': 'clock {n} behind',
+  'fleet.history': 'Changes of state of {id}',
+  'fleet.history_none': 'It has not changed since it was first seen, or that is long ago.',
+  'fleet.from': 'From',
+  'fleet.to': 'To',
   'fleet.network': 'Network',
   'fleet.hours': 'Hours',
 

@@ -137,6 +137,12 @@ function fleetChanged(d: Data): string | null {
   return `设备变化：${parts}${d.stores ? `（${s(d.stores)} 家门店）` : ''}`;
 }
 
+/** Links that flap, or are calm again; clocks that are wrong, or right again. */
+const devicesOf =
+  (one: string, what: string): Template =>
+  (d, l) =>
+    Number(d.total) === 1 ? `${l.subject ?? ''} ${one}` : s(d.total) ? `${s(d.total)} ${what}` : null;
+
 const drillOf = (d: Data) => s(record(d.run).title) || s(record(d.run).drill) || '演练';
 
 function scored(d: Data): string {
@@ -290,6 +296,10 @@ const templates: Record<string, Template> = {
   'fleet.changed': fleetChanged,
   'fleet.login_issued': (_, l) => `${who(l)}为 ${l.subject ?? ''} 签发了专用凭据`,
   'fleet.login_revoked': (_, l) => `${who(l)}吊销了 ${l.subject ?? ''} 的凭据`,
+  'fleet.flapping': devicesOf('的连接时断时续', '处门店或设备的连接时断时续'),
+  'fleet.calm': devicesOf('的连接已稳定', '处门店或设备的连接已稳定'),
+  'fleet.clock_wrong': devicesOf('的时钟不准', '台设备的时钟不准'),
+  'fleet.clock_right': devicesOf('的时钟已校准', '台设备的时钟已校准'),
   'fleet.credential_copied': (_, l) => `${l.subject ?? ''} 的凭据同时在两个地址使用：可能被复制，或设备换了网络`,
   'voice.said': (d) => (s(d.count) ? `${s(d.count)} 条客声${after(topicsOf(d))}` : null),
   'run.created': run,

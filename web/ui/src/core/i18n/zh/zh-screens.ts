@@ -41,6 +41,13 @@ export const zhScreens: Record<ScreenKey, string> = {
   'fleet.groupBy': '分组',
   'fleet.battery': '电量',
   'fleet.note': '备注',
+  'fleet.flapping': '连接时断时续',
+  'fleet.clock_ahead': '时钟快 {n}',
+  'fleet.clock_behind': '时钟慢 {n}',
+  'fleet.history': '{id} 的状态变化',
+  'fleet.history_none': '自首次上线以来没有变化，或变化已久。',
+  'fleet.from': '原状态',
+  'fleet.to': '新状态',
   'fleet.network': '网络',
   'fleet.hours': '营业时间',
 
