@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go build -trimpath -o bin/goc ./cmd/goc
-echo "== commits, gate, heartbeats, rules, suspects, a day replayed, 1,000 alerts a second, the recording"
+echo "== commits, gate, heartbeats, what the affected share, rules, suspects, a day replayed, 1,000 alerts a second, the recording"
 go test -run '^$' -bench . -skip GateAtRate -benchtime "${BENCHTIME:-1s}" ./storage/... ./changes/... ./collectors/... ./alertrules/... ./incidents/... ./cmd/goc
 echo "== the gate with every rule on, 5,000 checks a second for ten seconds; load $(cut -d' ' -f1 /proc/loadavg)"
 go test -run '^$' -bench GateAtRate -benchtime 50000x ./cmd/goc

@@ -28,15 +28,19 @@ func BenchmarkExplain(b *testing.B) {
 			b.ResetTimer()
 			busy := processor()
 			var got explain.Result
+			best := time.Hour
 			for range b.N {
+				start := time.Now()
 				if got, err = x.Explain(in, explain.Options{}); err != nil {
 					b.Fatal(err)
 				}
+				best = min(best, time.Since(start))
 			}
 			if want := []scope{causes[0].scope(c), causes[1].scope(c)}; !sameSet(scopes(got), want) {
 				b.Errorf("named %v, not %v", scopes(got), want)
 			}
 			b.ReportMetric(float64((processor()-busy).Microseconds())/1000/float64(b.N), "processor-ms/op")
+			b.ReportMetric(float64(best.Microseconds())/1000, "best-ms")
 			b.ReportMetric(float64(len(c.total)), "cells")
 			b.ReportMetric(float64(sum(in.Affected)), "affected")
 			b.ReportMetric(float64(sum(in.Total)), "devices")

@@ -9,8 +9,11 @@ import (
 const (
 	kept        = 8       // sets that are looked at closely
 	worthALook  = .6      // of the best score, what a set must have to be among them
-	visited     = 400_000 // cells that are visited at least; and four times as many as there are
+	visited     = 250_000 // cells that are visited at least; and twice as many as there are
+	mixedFrom   = .1      // of a set's devices, how many must be in cells that speak against it for two causes to be tried in its place
 	worthASplit = 1.2     // of the score of one cause, what two in its place must have
+	manyOfAll   = .05     // the share affected from which on the whole is looked at as one set
+	rounds      = 3       // of looking at all causes again, as long as one comes out differently
 	mostCauses  = 32
 )
 
@@ -29,12 +32,22 @@ func (x *Index) Explain(c Counts, o Options) (Result, error) {
 		return Result{}, err
 	}
 	e := &explanation{Index: x, Counts: c, o: o.orDefaults(), covered: make([]uint8, x.cells), ground: x.everything}
-	e.all = e.rest()
-	e.classify(e.all.smoothed() / 4) // a guess, until the first cause is known
+	e.classify()
+	all := e.rest()
+	excess := e.excess(all)
+	e.everywhere = excess > manyOfAll
+	e.expect(0)
+	if 2*e.unknown > all.total {
+		e.expect(excess / 4) // a guess, until the first cause is known
+	}
 	e.add()
-	if e.refine() {
+	for range rounds {
+		if !e.refine() {
+			break
+		}
 		e.add()
 	}
+	e.prune()
 	return e.result(), nil
 }
 
@@ -42,19 +55,21 @@ func (x *Index) Explain(c Counts, o Options) (Result, error) {
 type explanation struct {
 	*Index
 	Counts
-	o        Options
-	all      tally
-	share    float64  // normal share where cells have none of their own
-	most     uint32   // devices in the largest cell
-	class    []uint32 // per cell
-	say      []uint32 // per cell, its class, or nobody where a cause covers it
-	ground   []uint32 // the cells that the question is about
-	classes  []class
-	profiles []profile // per axis, of the cells that say something; nil when there are none
-	covered  []uint8   // per cell, by how many causes
-	silent   int       // cells that a cause covers
-	count    []uint32
-	chosen   []chosen
+	o          Options
+	everywhere bool     // so many are affected that it may be all together
+	unknown    uint64   // devices of cells without a normal share of their own
+	drift      float64  // share that is affected besides what is normal for each cell
+	most       uint32   // devices in the largest cell below tabled
+	class      []uint32 // per cell
+	size       []uint32 // per cell, its devices if it is plain, else 0
+	say        []uint32 // per cell, its class, or nobody where a cause covers it
+	ground     []uint32 // the cells that the question is about
+	classes    []class
+	profiles   []profile // per axis, of the cells that say something; nil when there are none
+	covered    []uint8   // per cell, by how many causes
+	silent     int       // cells that a cause covers
+	count      []uint32
+	chosen     []chosen
 }
 
 // chosen is a cause with what else it could have been.
@@ -65,6 +80,7 @@ type chosen struct {
 
 // add names causes as long as one pays for its name.
 func (e *explanation) add() {
+	all := e.rest().total
 	for len(e.chosen) < e.o.MaxCauses {
 		pool := e.look(anyShare)
 		if len(pool) == 0 {
@@ -72,19 +88,24 @@ func (e *explanation) add() {
 		}
 		e.chosen = append(e.chosen, chosen{pool[0], pool[1:]})
 		e.cover(pool[0].terms)
-		if rest := e.rest(); 20*rest.total > e.all.total {
-			e.reshare(rest.smoothed())
+		if rest := e.rest(); 20*rest.total > all {
+			e.expect(e.excess(rest))
 		}
 	}
 }
 
-// refine looks at each cause again, now that the others and its own share are known. It says whether any came out
-// differently.
+// refine looks at each cause again, now that the others, its own share and what is normal are known. It says whether any
+// came out differently.
 func (e *explanation) refine() (changed bool) {
 	for k := 0; k < len(e.chosen); k++ {
-		was := e.chosen[k].found
+		was := e.chosen[k]
 		e.uncover(was.terms)
-		pool := e.look(was.rates)
+		var pool []found
+		if k > 0 && k == len(e.chosen)-1 && !changed {
+			pool = e.rank(append([]found{was.found}, was.others...)) // it was looked for when all others were known
+		} else {
+			pool = e.look(was.rates)
+		}
 		if len(pool) == 0 {
 			e.chosen = slices.Delete(e.chosen, k, k+1)
 			k, changed = k-1, true
@@ -102,9 +123,26 @@ func (e *explanation) refine() (changed bool) {
 	return changed
 }
 
+// prune leaves out causes that the others have made needless, the weakest first.
+func (e *explanation) prune() {
+	slices.SortStableFunc(e.chosen, func(a, b chosen) int { return cmp.Compare(b.score, a.score) })
+	for k := len(e.chosen) - 1; k > 0; k-- {
+		f := e.chosen[k].found
+		e.uncover(f.terms)
+		if e.score(&f); f.score <= 0 {
+			e.chosen = slices.Delete(e.chosen, k, k+1)
+			continue
+		}
+		e.cover(f.terms)
+	}
+}
+
 // split asks whether two causes explain more than the one that spans them both. They do only where a part of it is hit
 // plainly harder than the whole.
 func (e *explanation) split(f found) (part, other found, ok bool) {
+	if !f.mixed() {
+		return part, other, false
+	}
 	harder := e.within(f).seek(anyShare, 0) // one more cause is paid for below
 	if len(harder) == 0 || len(harder[0].terms)+len(f.terms) > e.o.MaxDepth {
 		return part, other, false
@@ -120,12 +158,18 @@ func (e *explanation) split(f found) (part, other found, ok bool) {
 	return part, pool[0], part.score+pool[0].score > f.score*worthASplit
 }
 
+// mixed says that many cells of the set speak against it.
+func (f found) mixed() bool { return float64(f.against) > mixedFrom*float64(f.size.total) }
+
 // within is the same question about the cells of a set only, with the set's own share for normal.
 func (e *explanation) within(f found) *explanation {
 	in := *e
 	in.Normal, in.profiles = nil, nil
 	in.classes, in.say, in.ground = slices.Clone(e.classes), make([]uint32, e.cells), e.members(f.terms)
-	in.reshare(float64(f.size.affected) / float64(max(f.size.total, 1)))
+	for i := range in.classes {
+		in.classes[i].usual = 0
+	}
+	in.expect(float64(f.size.affected) / float64(max(f.size.total, 1)))
 	for _, i := range in.ground {
 		in.say[i] = e.say[i]
 	}
@@ -169,18 +213,22 @@ func (e *explanation) uncover(terms []term) {
 func (e *explanation) recount(i uint32, by int) {
 	for axis, p := range e.profiles {
 		if p.cells != nil {
-			p.cells[int(e.axes[axis].Code[i])*p.width+int(e.Total[i])] += uint32(by)
+			p.cells[int(e.axes[axis].Code[i])*p.width+int(e.size[i])] += uint32(by)
 		}
 	}
 }
 
-// look finds what one more cause could be, best first. It searches for hits of the given kind, and scores each set under
-// the model that fits it best.
+// look finds what one more cause could be, best first. It searches for hits of the given kind.
 func (e *explanation) look(r rates) []found {
 	pool := e.seek(r, another)
-	if e.silent == 0 && e.mostly() {
+	if e.silent == 0 && e.everywhere {
 		pool = append(pool, found{})
 	}
+	return e.rank(pool)
+}
+
+// rank scores each set under the model that fits it best, and leaves those that are worth their names, best first.
+func (e *explanation) rank(pool []found) []found {
 	for i := range pool {
 		e.score(&pool[i])
 	}
@@ -203,24 +251,21 @@ func distinct(pool []found) []found {
 	return out
 }
 
-// mostly says that so many are affected that it may be all of them together.
-func (e *explanation) mostly() bool { return e.Normal != nil || e.share > .2 }
-
 // seek finds the best sets under the model of one cause, each of which costs so much.
 func (e *explanation) seek(r rates, cost float64) []found {
-	s := &search{Index: e.Index, class: e.say, counts: e.profiles, depth: e.o.MaxDepth, budget: visited + 4*e.cells}
+	s := &search{Index: e.Index, class: e.say, counts: e.profiles, depth: e.o.MaxDepth, budget: visited + 2*e.cells}
 	s.say, s.empty = e.says(r)
 	s.gains, s.beyond = make([]float64, len(e.classes)), make([]float64, len(e.classes))
 	for i, c := range e.classes {
-		s.gains[i] = max(s.say[i].odds, 0)
-		if s.empty != nil {
-			s.beyond[i] = s.say[i].odds - s.empty[c.total].odds
+		s.gains[i], s.beyond[i] = max(s.say[i].odds, 0), s.say[i].odds
+		if c.plain() {
+			s.beyond[i] -= s.empty[c.total].odds
 		}
 	}
 	s.gain, s.sums = make([]float64, e.widest), make([]say, e.widest)
 	var hot []uint32
 	for _, i := range e.ground {
-		if e.say[i] != nobody && e.Affected[i] > 0 {
+		if e.say[i] != nobody && (e.Affected[i] > 0 || e.size[i] == 0) {
 			hot = append(hot, i)
 		}
 	}

@@ -5,67 +5,76 @@ import (
 	"slices"
 )
 
-// nobody is the class of cells that say nothing: those that a cause covers already.
+// nobody is the class of cells that say nothing: those without devices, and those that a cause covers already.
 const nobody = 0
 
 // leastShare is the least that is taken for normal: nothing is never affected.
 const leastShare = 1e-4
 
-// classify sorts the cells by their figures. Without a history of their own, all have the given normal share.
-func (e *explanation) classify(share float64) {
-	e.share, e.most = share, 0
-	for _, n := range e.Total {
-		e.most = max(e.most, n)
-	}
-	e.classes, e.class = append(e.classes[:0], class{}), make([]uint32, e.cells)
-	ids, large := make([]uint32, tabled*(tabled+1)/2), map[uint64]uint32{}
-	normal := around(max(share, leastShare)).likelihood(e.most)
+// figures are what a cell is judged by.
+type figures struct {
+	affected, total uint32
+	usual           float64 // its own normal share; 0 when it has none
+}
+
+// plain cells are small and have no normal share of their own. They are many, and what those of one size say is the same
+// as long as nobody is affected.
+func (f figures) plain() bool { return f.usual == 0 && f.total < tabled }
+
+// classify sorts the cells by their figures.
+func (e *explanation) classify() {
+	e.classes, e.class, e.size = []class{{}}, make([]uint32, e.cells), make([]uint32, e.cells)
+	ids, others := make([]uint32, tabled*(tabled+1)/2), map[figures]uint32{}
 	for i, n := range e.Total {
-		a := e.Affected[i]
+		f := figures{affected: e.Affected[i], total: n}
+		if e.Normal != nil {
+			f.usual = e.Normal[i]
+		}
+		if f.usual == 0 {
+			e.unknown += uint64(n)
+		}
+		if n < tabled {
+			e.most = max(e.most, n)
+		}
 		switch {
 		case n == 0:
-		case e.Normal != nil:
-			own := max(e.Normal[i], leastShare)
-			e.class[i] = e.newClass(a, n, own, around(own).likelihood(0))
-		case n < tabled:
-			id := &ids[n*(n+1)/2+a]
-			if *id == 0 {
-				*id = e.newClass(a, n, max(share, leastShare), normal)
-			}
-			e.class[i] = *id
+		case f.plain():
+			e.class[i] = e.known(&ids[n*(n+1)/2+f.affected], f)
+			e.size[i] = n
 		default:
-			key := uint64(n)<<32 | uint64(a)
-			if large[key] == 0 {
-				large[key] = e.newClass(a, n, max(share, leastShare), normal)
-			}
-			e.class[i] = large[key]
+			id := others[f]
+			e.class[i] = e.known(&id, f)
+			others[f] = id
 		}
 	}
-	e.say = append(e.say[:0], e.class...)
-	e.profiles = nil
-	if e.Normal == nil {
-		for _, p := range e.Index.profiles(e.Total, e.most) {
-			e.profiles = append(e.profiles, profile{p.width, slices.Clone(p.cells)})
-		}
+	e.say = slices.Clone(e.class)
+	for _, p := range e.Index.profiles(e.size, e.most) {
+		e.profiles = append(e.profiles, profile{p.width, slices.Clone(p.cells)})
 	}
 }
 
-// reshare takes another share for normal.
-func (e *explanation) reshare(share float64) {
-	if e.Normal != nil {
-		return
+// known is the class of the figures, a new one when they have none yet.
+func (e *explanation) known(id *uint32, f figures) uint32 {
+	if *id == 0 {
+		*id = uint32(len(e.classes))
+		e.classes = append(e.classes, class{figures: f})
 	}
-	e.share = share
-	normal := around(max(share, leastShare)).likelihood(e.most)
-	for i := range e.classes {
-		c := &e.classes[i]
-		c.share, c.normal = max(share, leastShare), normal.of(c.affected, c.total)
-	}
+	return *id
 }
 
-func (e *explanation) newClass(affected, total uint32, share float64, normal likelihood) uint32 {
-	e.classes = append(e.classes, class{affected, total, share, normal.of(affected, total)})
-	return uint32(len(e.classes) - 1)
+// expect takes what is affected on top of the cells' own normal shares for normal as well.
+func (e *explanation) expect(drift float64) {
+	e.drift = max(drift, leastShare)
+	plain := around(e.drift).likelihood(e.most)
+	for i := range e.classes[1:] {
+		c := &e.classes[i+1]
+		c.share = min(c.usual+e.drift, 1)
+		if c.plain() {
+			c.normal = plain.of(c.affected, c.total)
+		} else {
+			c.normal = around(c.share).likelihood(0).of(c.affected, c.total)
+		}
+	}
 }
 
 // rest counts what no cause covers.
@@ -79,40 +88,50 @@ func (e *explanation) rest() tally {
 	return rest
 }
 
-// says is what each class says under a model, and what cells of each size without anybody affected say.
+// excess is the share of the rest that is affected beyond the cells' own normal shares.
+func (e *explanation) excess(rest tally) float64 {
+	usual := 0.0
+	for i, share := range e.Normal {
+		if e.covered[i] == 0 {
+			usual += share * float64(e.Total[i])
+		}
+	}
+	return max(float64(rest.affected)+.5-usual, 0) / (float64(rest.total) + 1)
+}
+
+// says is what each class says under a model, and what plain cells of each size without anybody affected say.
 func (e *explanation) says(r rates) (classes, empty []say) {
-	hit, normal := r.likelihood(e.most), around(max(e.share, leastShare)).likelihood(e.most)
+	hit, normal := r.likelihood(e.most), around(e.drift).likelihood(e.most)
+	empty = make([]say, e.most+1)
+	known := make([]bool, e.most+1)
 	classes = make([]say, len(e.classes))
 	for i, c := range e.classes {
+		if c.plain() && c.total > 0 {
+			if !known[c.total] {
+				empty[c.total], known[c.total] = e.chance(c.total, hit, normal), true
+			}
+			classes[i] = empty[c.total]
+		}
 		classes[i].odds = c.odds(hit)
-	}
-	if e.Normal != nil || e.most >= tabled {
-		return classes, nil
-	}
-	empty = make([]say, e.most+1)
-	for n := range e.most + 1 {
-		empty[n] = e.chance(n, hit, normal)
-	}
-	for i, c := range e.classes {
-		classes[i].mean, classes[i].variance = empty[c.total].mean, empty[c.total].variance
 	}
 	return classes, empty
 }
 
-// chance is what a cell of the size says when nobody is affected, and what it says for a hit by chance.
+// chance is what a plain cell says when nobody is affected, and what it says for a hit by chance.
 func (e *explanation) chance(total uint32, hit, normal likelihood) say {
-	none := class{0, total, max(e.share, leastShare), normal.of(0, total)}
-	out, ways := say{odds: none.odds(hit)}, 0.0 // ways is ln of total over a
-	for a := uint32(1); a <= total; a++ {
-		ways += math.Log(float64(total-a+1) / float64(a))
-		c := class{a, total, none.share, normal.of(a, total)}
+	c := class{figures: figures{total: total}, share: e.drift, normal: normal.of(0, total)}
+	out, ways := say{odds: c.odds(hit)}, 0.0 // ways is ln of total over affected
+	for c.affected < total {
+		c.affected++
+		ways += math.Log(float64(total-c.affected+1) / float64(c.affected))
+		c.normal = normal.of(c.affected, total)
 		p := math.Exp(ways + c.normal)
+		if p < 1e-6 && float64(c.affected) > e.drift*float64(total) {
+			break
+		}
 		gain := max(c.odds(hit), 0)
 		out.mean += p * gain
 		out.variance += p * gain * gain
-		if p < 1e-6 && float64(a) > e.share*float64(total) {
-			break
-		}
 	}
 	return out
 }
@@ -145,17 +164,27 @@ func (e *explanation) histogram(terms []term) []crowd {
 
 // fitted finds the share that a cause affects, if the set is one: that of the cells that look hit, again and again.
 func (e *explanation) fitted(set []crowd) rates {
-	r := anyShare
+	r, was := anyShare, 0.0
 	for range 3 {
 		var a, n float64
 		l := r.likelihood(e.most)
 		for _, c := range set {
-			if odds := c.odds(l); odds > lnMiss {
-				hit := c.cells * (1 - (1-reach)/math.Exp(odds))
-				a, n = a+hit*float64(c.affected), n+hit*float64(c.total)
+			odds := c.odds(l)
+			if odds <= lnMiss {
+				continue
 			}
+			hit := c.cells
+			if odds < 10 {
+				hit *= 1 - (1-reach)/math.Exp(odds)
+			}
+			a, n = a+hit*float64(c.affected), n+hit*float64(c.total)
 		}
-		r = around((a + .5) / (n + 1))
+		share := (a + .5) / (n + 1)
+		r = around(share)
+		if math.Abs(share-was) < was/200 {
+			break
+		}
+		was = share
 	}
 	return r
 }
@@ -163,10 +192,14 @@ func (e *explanation) fitted(set []crowd) rates {
 // score weighs a set under the model that fits it best, less its price.
 func (e *explanation) score(f *found) {
 	set := e.histogram(f.terms)
-	f.rates, f.score = e.fitted(set), -another
+	*f = found{terms: f.terms, rates: e.fitted(set), score: -another}
 	l := f.rates.likelihood(e.most)
 	for _, c := range set {
-		f.score += c.cells * c.odds(l)
+		odds := c.odds(l)
+		f.score += c.cells * odds
+		if odds < 0 {
+			f.against += uint64(c.cells) * uint64(c.total)
+		}
 		f.size.cells += uint64(c.cells)
 		f.size.affected += uint64(c.cells) * uint64(c.affected)
 		f.size.total += uint64(c.cells) * uint64(c.total)

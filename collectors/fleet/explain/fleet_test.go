@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"goc/collectors/fleet/explain"
@@ -225,6 +226,21 @@ func (c chain) strike(r *rand.Rand, causes []set, shares []float64, noise float6
 	return out
 }
 
+// old adds devices that have long been affected to some cells, and says so as what is normal there.
+func (c chain) old(r *rand.Rand, in explain.Counts) explain.Counts {
+	in.Normal = make([]float64, len(in.Total))
+	in.Total = slices.Clone(in.Total)
+	for i := range in.Total {
+		if r.Float64() < .1 {
+			n := 1 + uint32(r.IntN(3))
+			in.Affected[i] += n
+			in.Total[i] += n
+			in.Normal[i] = float64(n) / float64(in.Total[i])
+		}
+	}
+	return in
+}
+
 // fleets is how many random fleets are tried; docs/explain.md has the figures of 1,000.
 var fleets = flag.Int("fleets", 60, "random fleets to try")
 
@@ -237,6 +253,9 @@ func TestTwoCausesAtOnceAreSeparated(t *testing.T) {
 		shares := []float64{.3 + .7*r.Float64(), .3 + .7*r.Float64()}
 		noise := .01 * r.Float64()
 		in := explain.Input{Axes: c.axes, Counts: explain.Counts{Total: c.total, Affected: c.strike(r, causes[:], shares, noise)}}
+		if seed%2 == 1 {
+			in.Counts = c.old(r, in.Counts)
+		}
 		got, err := explain.Explain(in, explain.Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -32,8 +32,8 @@ type Counts struct {
 	Affected []uint32 // per cell
 	Total    []uint32 // per cell
 
-	// Normal is the share of each cell that is affected on a normal day. Without it the share is taken from the cells
-	// that no cause covers.
+	// Normal is the share of each cell that is affected on a normal day, 0 where nothing is known of that. What is affected
+	// besides, in cells that no cause covers, is taken for normal everywhere.
 	Normal []float64
 }
 

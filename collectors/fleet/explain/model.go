@@ -67,9 +67,9 @@ func (l likelihood) of(affected, total uint32) float64 {
 
 // class is what cells with the same figures share. Most cells of a fleet fall into a few hundred classes.
 type class struct {
-	affected, total uint32
-	share           float64 // on a normal day
-	normal          float64 // log-probability of the figures on a normal day
+	figures
+	share  float64 // what is normal now
+	normal float64 // log-probability of the figures when that is so
 }
 
 // lnReach and lnMiss are the two ends of what a cell can say.
@@ -85,9 +85,9 @@ func (c class) odds(l likelihood) float64 {
 		d = -d // fewer than normal is no sign of being hit
 	}
 	switch {
-	case d > 30:
+	case d > 20: // the ends, where the mixture is one of its parts
 		return d + lnReach
-	case d < -30:
+	case d < -20:
 		return lnMiss
 	}
 	return math.Log(reach*math.Exp(d) + 1 - reach)

@@ -1,7 +1,7 @@
 package explain
 
-// widestProfile is how many values an axis may have to get a profile; sets of finer axes are small and summed directly.
-const widestProfile = 4096
+// widestProfile bounds an axis' profile, in counters; the sets of finer axes are small and summed directly.
+const widestProfile = 1 << 17
 
 // profile counts, per value of one axis, the cells of each size. Cells without anybody affected say the same when they
 // have the same size, so what all of them say together is known without visiting them.
@@ -14,17 +14,14 @@ func (p profile) of(value uint32) []uint32 {
 	return p.cells[int(value)*p.width : int(value)*p.width+p.width]
 }
 
-// profiles brings the index's profiles up to date with the totals: only cells whose size changed cost anything. They are
-// nil where cells are too large to be counted by size.
-func (x *Index) profiles(total []uint32, most uint32) []profile {
-	if most >= tabled {
-		return nil
-	}
+// profiles brings the index's profiles up to date with the cells' sizes: only those that changed cost anything. Size 0
+// stands for cells that are not plain.
+func (x *Index) profiles(sizes []uint32, most uint32) []profile {
 	if x.sizes == nil || int(most) >= x.width {
 		x.width = int(most)*5/4 + 2
 		x.sizes, x.profile = make([]uint32, x.cells), make([]profile, len(x.axes))
 		for axis, a := range x.axes {
-			if x.varied[axis] && len(a.Values) <= widestProfile {
+			if x.varied[axis] && len(a.Values)*x.width <= widestProfile {
 				x.profile[axis] = profile{x.width, make([]uint32, len(a.Values)*x.width)}
 			}
 		}
@@ -32,7 +29,7 @@ func (x *Index) profiles(total []uint32, most uint32) []profile {
 			x.resize(uint32(i), 0, 1)
 		}
 	}
-	for i, n := range total {
+	for i, n := range sizes {
 		if was := x.sizes[i]; was != n {
 			x.resize(uint32(i), was, -1)
 			x.resize(uint32(i), n, 1)

@@ -14,10 +14,11 @@ type term struct {
 
 // found is a set that the search looked at.
 type found struct {
-	terms []term
-	score float64 // evidence that the whole set is hit, in nats, less what naming it costs
-	rates rates   // the model that fits it
-	size  size    // of what of it says something
+	terms   []term
+	score   float64 // evidence that the whole set is hit, in nats, less what naming it costs
+	rates   rates   // the model that fits it
+	size    size    // of what of it says something
+	against uint64  // devices in cells that speak against it
 }
 
 // size tells whether two sets are the same, whatever they are called.
@@ -56,7 +57,7 @@ type candidate struct {
 type say struct{ odds, mean, variance float64 }
 
 // open weighs every set that has one more term than terms, on axes after its last, and opens the promising ones. cells are
-// those of the set, hot are those of them with anybody affected.
+// those of the set, hot are those of them that are not plain or have anybody affected.
 func (s *search) open(terms []term, price float64, cells, hot []uint32) {
 	var next []candidate
 	for _, axis := range s.order[s.after(terms):] {
