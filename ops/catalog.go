@@ -80,6 +80,8 @@ type DeviceKind struct {
 	Interval Duration `json:"interval" yaml:"interval"`
 	Grace    Duration `json:"grace" yaml:"grace"`
 	Gateway  bool     `json:"gateway,omitempty" yaml:"gateway,omitempty"` // the other devices of a store reach us through it
+
+	Telemetry *Telemetry `json:"telemetry,omitempty" yaml:"telemetry,omitempty"`
 }
 
 // Catalog is what the configuration says exists. It is immutable once indexed: a reload makes a new one.
@@ -122,6 +124,11 @@ func (c *Catalog) Index() error {
 			return Errorf(Invalid, "store %q stands twice or has no id", s.ID).At("catalog.stores")
 		}
 		c.store[s.ID] = i
+	}
+	for i := range c.DeviceKinds {
+		if err := c.DeviceKinds[i].validate(); err != nil {
+			return err
+		}
 	}
 	return c.indexHours()
 }

@@ -46,6 +46,10 @@ type Heartbeat struct {
 	Status   string   `json:"status,omitempty"` // ok, degraded, fault; empty is ok
 	Battery  *float64 `json:"battery,omitempty"`
 	Note     string   `json:"note,omitempty"`
+
+	Temperature *float64 `json:"temperature,omitempty"` // °C
+	Paper       *float64 `json:"paper,omitempty"`       // what a printer has left, 0 to 1
+	Queue       *float64 `json:"queue,omitempty"`       // people or jobs that wait
 }
 
 // Rejected says which of a batch was refused, and why.
@@ -73,6 +77,12 @@ type Device struct {
 	Flapping  bool         `json:"flapping,omitempty"`    // its link, or its store's, comes and goes
 	ClockOffS float64      `json:"clock_off_s,omitempty"` // seconds by which its clock is wrong; negative when it is behind
 	History   []DeviceTurn `json:"history,omitempty"`     // the newest first; only where one device is asked for
+
+	Temperature *float64  `json:"temperature,omitempty"` // °C
+	Paper       *float64  `json:"paper,omitempty"`       // what a printer has left, 0 to 1
+	Queue       *float64  `json:"queue,omitempty"`       // people or jobs that wait
+	Readings    []Reading `json:"readings,omitempty"`    // those that have limits or a history
+	Why         []string  `json:"why,omitempty"`         // why it is degraded
 }
 
 // DeviceTurn is one change of a device's state.

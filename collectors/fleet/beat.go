@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"math"
 	"time"
 	"unicode/utf8"
 
@@ -12,12 +11,13 @@ import (
 type beat struct {
 	store, device, kind, model, firmware, note string
 
-	at      int64 // the device's own time, Unix ms; 0 when it does not say
-	index   int32 // in its batch
-	battery uint16
-	status  status
-	shard   uint8
-	wrong   string // why it is refused
+	at     int64 // the device's own time, Unix ms; 0 when it does not say
+	index  int32 // in its batch
+	gauges [readings]int16
+	said   uint8 // a bit for each reading that it carries
+	status status
+	shard  uint8
+	wrong  string // why it is refused
 }
 
 // Reasons for which a beat is refused. They are few, and count as a metric's label; none echoes what was sent.
@@ -27,6 +27,9 @@ const (
 	badFact     = "kind, model and firmware may each have at most 64 bytes of printable text"
 	badStatus   = "status must be ok, degraded or fault"
 	badBattery  = "battery must be between 0 and 1"
+	badDegrees  = "temperature must be between -100 and 300, in °C"
+	badPaper    = "paper must be between 0 and 1"
+	badQueue    = "queue must be between 0 and 10000"
 	badNote     = "note may have at most 256 bytes of text"
 	badAt       = "at is more than a year off"
 	badSpeaker  = "this token may speak only for its own store or device"
@@ -38,7 +41,8 @@ const (
 
 // slugs are the reasons as a metric's label says them.
 var slugs = map[string]string{
-	badStore: "store", badDevice: "device", badFact: "fact", badStatus: "status", badBattery: "battery", badNote: "note",
+	badStore: "store", badDevice: "device", badFact: "fact", badStatus: "status", badBattery: "battery",
+	badDegrees: "temperature", badPaper: "paper", badQueue: "queue", badNote: "note",
 	badAt: "at", badSpeaker: "speaker", notEnrolled: "not_enrolled", fullDevices: "full", fullStores: "full", fullMakes: "full",
 }
 
@@ -46,24 +50,29 @@ var slugs = map[string]string{
 func beatOf(h *ops.Heartbeat, index int) beat {
 	b := beat{
 		store: h.Store, device: h.Device, kind: h.Kind, model: h.Model, firmware: h.Firmware, note: h.Note,
-		index: int32(index), battery: noBattery,
+		index: int32(index),
 	}
 	if !h.At.IsZero() {
 		b.at = h.At.UnixMilli()
 	}
-	if h.Battery != nil {
-		b.setBattery(*h.Battery)
+	for g, v := range [readings]*float64{h.Battery, h.Temperature, h.Paper, h.Queue} {
+		if v != nil {
+			b.gauge(uint8(g), *v)
+		}
 	}
 	b.setStatus(h.Status)
 	return b
 }
 
-func (b *beat) setBattery(v float64) {
-	if !(v >= 0 && v <= 1) {
-		b.wrong = badBattery
+// gauge takes a reading.
+func (b *beat) gauge(reading uint8, v float64) {
+	g := &gauges[reading]
+	if !(v >= g.min && v <= g.max) {
+		b.wrong = g.wrong
 		return
 	}
-	b.battery = uint16(math.Round(v * 10_000))
+	b.gauges[reading] = g.kept(v)
+	b.said |= 1 << reading
 }
 
 func (b *beat) setStatus(s string) {
@@ -80,9 +89,11 @@ func (b *beat) heartbeat() ops.Heartbeat {
 	if b.at != 0 {
 		h.At = ops.At(time.UnixMilli(b.at).UTC())
 	}
-	if b.battery != noBattery {
-		v := float64(b.battery) / 10_000
-		h.Battery = &v
+	for g, to := range [readings]**float64{&h.Battery, &h.Temperature, &h.Paper, &h.Queue} {
+		if b.said&(1<<g) != 0 {
+			v := gauges[g].value(b.gauges[g])
+			*to = &v
+		}
 	}
 	if b.status != 0 {
 		h.Status = b.status.String()

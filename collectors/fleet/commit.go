@@ -14,7 +14,7 @@ type change struct {
 	id    uint32
 	from  ops.DeviceState // before the batch
 	fresh bool            // it is new
-	facts bool            // its kind, model, firmware or status changed
+	facts bool            // its kind, model, firmware or status changed, or which of its readings are beyond their limits
 	kept  bool            // it is written, though nothing of this has changed
 }
 
@@ -196,7 +196,7 @@ func sentence(d *told, subject string) string {
 	}
 	if d.Total == 0 {
 		say(d.New, "was listed", "were listed")
-		say(d.Updated, "changed its kind, model, firmware or status", "changed their kind, model, firmware or status")
+		say(d.Updated, "changed its kind, model, firmware, status or readings", "changed their kind, model, firmware, status or readings")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -135,7 +135,7 @@ func (d *decoder) entry() error {
 		d.refuse(errors.New("a heartbeat must be a JSON object"))
 		return nil
 	}
-	d.beats = append(d.beats, beat{index: d.index, battery: noBattery})
+	d.beats = append(d.beats, beat{index: d.index})
 	wrong, err := d.object(&d.beats[len(d.beats)-1])
 	if err != nil || wrong != nil {
 		d.beats = d.beats[:len(d.beats)-1]
@@ -157,7 +157,7 @@ func (d *decoder) object(h *beat) (wrong, err error) {
 		if d.same(h) {
 			return nil, nil
 		}
-		d.i, *h = start, beat{index: h.index, battery: noBattery}
+		d.i, *h = start, beat{index: h.index}
 	}
 	return d.any(h)
 }
@@ -182,11 +182,14 @@ const (
 	fNote
 	fStatus
 	fAt
-	fBattery
+	fBattery // the readings, in their order
+	fTemperature
+	fPaper
+	fQueue
 	fUnknown
 )
 
-var fields = [...]string{"store", "device", "kind", "model", "firmware", "note", "status", "at", "battery"}
+var fields = [...]string{"store", "device", "kind", "model", "firmware", "note", "status", "at", "battery", "temperature", "paper", "queue"}
 
 func fieldOf(key string) field {
 	for f, name := range fields {
@@ -277,8 +280,8 @@ func (d *decoder) value(f field, h *beat, p *part) (wrong, err error) {
 	switch f {
 	case fAt:
 		return d.time(&h.at)
-	case fBattery:
-		return d.battery(h)
+	case fBattery, fTemperature, fPaper, fQueue:
+		return d.gauge(f, h)
 	case fUnknown:
 		return nil, d.skip(0)
 	}
@@ -335,8 +338,8 @@ func unknownField(key string) error {
 	return fmt.Errorf("no heartbeat has a field %q", key)
 }
 
-// battery reads a number or null.
-func (d *decoder) battery(h *beat) (wrong, err error) {
+// gauge reads the number of a reading, or null.
+func (d *decoder) gauge(f field, h *beat) (wrong, err error) {
 	start := d.i
 	if err := d.skip(0); err != nil {
 		return nil, err
@@ -345,34 +348,39 @@ func (d *decoder) battery(h *beat) (wrong, err error) {
 	if string(text) == "null" {
 		return nil, nil
 	}
-	v, ok := parseFraction(text)
+	v, ok := parseDecimal(text)
 	if !ok {
 		if v, err = strconv.ParseFloat(string(text), 64); err != nil {
-			return errors.New("battery must be a number"), nil
+			return fmt.Errorf("%s must be a number", fields[f]), nil
 		}
 	}
-	h.setBattery(v)
+	h.gauge(uint8(f-fBattery), v)
 	return nil, nil
 }
 
-// parseFraction reads 0, 1, 0.8 and 0.8125; false means that the slower way must try.
-func parseFraction(b []byte) (float64, bool) {
-	if len(b) == 0 || len(b) > 8 || b[0] > '1' || b[0] < '0' {
+// parseDecimal reads what JSON allows as a number without an exponent, 0.8125 or -18.5; false means that the slower way
+// must try. The number has been read once, so it is one.
+func parseDecimal(b []byte) (float64, bool) {
+	minus := len(b) > 0 && b[0] == '-'
+	if minus {
+		b = b[1:]
+	}
+	if len(b) == 0 || len(b) > 9 {
 		return 0, false
 	}
-	n := int(b[0] - '0')
-	if len(b) == 1 {
-		return float64(n), true
-	}
-	if b[1] != '.' || len(b) == 2 {
-		return 0, false
-	}
-	scale := 1
-	for _, c := range b[2:] {
+	n, scale, tenths := 0, 1, 1
+	for _, c := range b {
+		if c == '.' && tenths == 1 {
+			tenths = 10
+			continue
+		}
 		if c < '0' || c > '9' {
 			return 0, false
 		}
-		n, scale = n*10+int(c-'0'), scale*10
+		n, scale = n*10+int(c-'0'), scale*tenths
+	}
+	if minus {
+		n = -n
 	}
 	return float64(n) / float64(scale), true
 }

@@ -5,7 +5,8 @@
 //     returns, in one mutation a batch, with one fleet.changed event. The record is kind "device", id "store/device".
 //   - A beat that repeats what is known moves the deadline in memory only. When a device was last seen is written per
 //     store (kind "fleet_seen", id the store's) every Config.Checkpoint and when Run ends, so after a crash seen_at may
-//     be that much too old; battery and note are written with the device's next record. No state depends on them.
+//     be that much too old; battery, readings and note are written with the device's next record. When a reading goes
+//     beyond its limit or comes back, that is a change of facts. Histories of readings are in memory only (track.go).
 //   - A state that the deadline loop sets is on disk within one commit of the journal; nobody waits for it.
 //
 // Whose clock counts: a beat counts as life at the time it arrives, so a device whose clock is wrong is not taken for

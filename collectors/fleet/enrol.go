@@ -48,7 +48,7 @@ func (t *turn) list(b *beat) string {
 		t.sh.turn(id, ops.NeverSeen, t.now)
 		t.sh.remake = true
 	}
-	facts := beat{kind: b.kind, model: b.model, firmware: b.firmware, status: r.status(), battery: r.battery, note: t.sh.notes[id]}
+	facts := beat{kind: b.kind, model: b.model, firmware: b.firmware, status: r.status(), note: t.sh.notes[id]}
 	return t.say(id, r, &facts)
 }
 
@@ -64,6 +64,7 @@ func (s *Service) Retire(ctx context.Context, who ops.Principal, store, device s
 			t.batch.add(t.sh, change{id: id, from: from})
 			t.sh.turn(id, ops.Retired, t.now)
 			t.sh.forget(id)
+			t.sh.dropTracks(id)
 		}
 		return nil
 	})

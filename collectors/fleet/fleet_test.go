@@ -99,6 +99,11 @@ func catalog(t testing.TB) *ops.Catalog {
 		DeviceKinds: []ops.DeviceKind{
 			{Name: "pos", Interval: ops.Duration(10 * time.Second), Grace: ops.Duration(20 * time.Second)},
 			{Name: "scale", Interval: ops.Duration(60 * time.Second)},
+			{Name: "printer", Interval: ops.Duration(30 * time.Second), Telemetry: &ops.Telemetry{
+				Paper: &ops.Limit{Low: of(0.05)}, Temperature: &ops.Limit{High: of(70.0)},
+				Battery: &ops.Limit{Low: of(0.15), Clear: of(0.1)},
+				Queue:   &ops.Limit{High: of(12.0), For: ops.Duration(5 * time.Minute)},
+			}},
 		},
 	}
 	if err := c.Index(); err != nil {

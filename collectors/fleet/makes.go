@@ -11,8 +11,7 @@ import (
 // mk is what devices of one kind, model and firmware have in common. It is never changed; a reload makes new ones.
 type mk struct {
 	kind, model, firmware string
-	interval, grace       int64 // ms
-	gateway               bool
+	kindInfo
 }
 
 // makes are all combinations of kind, model and firmware that ever came. Reading costs no lock.
@@ -27,10 +26,11 @@ type makes struct {
 	info  func(kind string) kindInfo
 }
 
-// kindInfo is how often a kind beats, in ms, and whether others hang on it.
+// kindInfo is how often a kind beats, in ms, whether others hang on it, and the limits of its readings.
 type kindInfo struct {
 	interval, grace int64
 	gateway         bool
+	limits          *limits // nil: none
 }
 
 func newMakes(info func(string) kindInfo) *makes {
@@ -61,9 +61,9 @@ func (m *makes) of(kind, model, firmware string) (uint32, bool) {
 	id := uint32(len(all))
 	if n := len(m.free); n > 0 {
 		id, m.free = m.free[n-1], m.free[:n-1]
-		all[id] = mk{kind, model, firmware, info.interval, info.grace, info.gateway} // nobody looks at what no device has
+		all[id] = mk{kind, model, firmware, info} // nobody looks at what no device has
 	} else {
-		all = append(all, mk{kind, model, firmware, info.interval, info.grace, info.gateway})
+		all = append(all, mk{kind, model, firmware, info})
 		m.all.Store(&all)
 	}
 	m.ids[[3]string{kind, model, firmware}] = id
@@ -88,8 +88,7 @@ func (m *makes) refresh() {
 	}
 	all := append([]mk(nil), m.list()...)
 	for i := range all {
-		info := m.kinds[all[i].kind]
-		all[i].interval, all[i].grace, all[i].gateway = info.interval, info.grace, info.gateway
+		all[i].kindInfo = m.kinds[all[i].kind]
 	}
 	m.all.Store(&all)
 }

@@ -53,7 +53,7 @@ var (
 type collector struct{ s *Service }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{beatsDesc, rejectedDesc, workedDesc, devicesDesc, storeDesc, makesDesc, storesDesc, missingDesc, flappingDesc, flapStoresDesc, clocksDesc} {
+	for _, d := range []*prometheus.Desc{beatsDesc, rejectedDesc, workedDesc, devicesDesc, storeDesc, makesDesc, storesDesc, missingDesc, flappingDesc, flapStoresDesc, clocksDesc, readingDesc, limitDesc} {
 		ch <- d
 	}
 }
@@ -80,6 +80,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	a.eachStore(gauge)
 	c.s.rare(gauge)
+	for _, g := range c.s.measured() {
+		g.each(gauge)
+	}
 }
 
 // shown is a tally with a bit for each state that it ever showed.

@@ -187,6 +187,9 @@ func (t *turn) take(b *beat) {
 		if b.wrong = t.say(id, r, b); b.wrong != "" {
 			return
 		}
+		if b.said != 0 || r.flags&gauged != 0 || r.battery != noBattery {
+			t.measure(id, r, b)
+		}
 		r.setSeen(t.now, at)
 	} else {
 		r.setSeen(t.now, r.at())
@@ -258,7 +261,6 @@ func (t *turn) say(id uint32, r *row, b *beat) string {
 		r.setStatus(b.status)
 		t.batch.add(sh, change{id: id, from: r.state, facts: true})
 	}
-	r.battery = b.battery
 	if b.note != "" || len(sh.notes) > 0 {
 		sh.note(id, b.note)
 	}

@@ -24,6 +24,11 @@ type record struct {
 	Flaps    int64           `json:"flaps,omitempty"` // how often its link has changed since
 	Clock    int64           `json:"clock,omitempty"` // how far ahead its clock is, ms
 	Past     string          `json:"past,omitempty"`  // its changes of state, the newest first
+
+	Temperature *float64 `json:"temperature,omitempty"`
+	Paper       *float64 `json:"paper,omitempty"`
+	Queue       *float64 `json:"queue,omitempty"`
+	Beyond      string   `json:"beyond,omitempty"` // the readings that are beyond their limits, with commas between
 }
 
 // appendRecord writes the record of a row as JSON. It is written by hand, because a power cut writes a hundred thousand.
@@ -47,6 +52,9 @@ func (s *shard) appendRecord(b []byte, makes []mk, id uint32) []byte {
 	if r.battery != noBattery {
 		b = append(b, `,"battery":`...)
 		b = strconv.AppendFloat(b, float64(r.battery)/10_000, 'g', -1, 64)
+	}
+	if r.flags&gauged != 0 {
+		b = s.appendReadings(b, id)
 	}
 	if len(s.notes) > 0 {
 		b = appendText(b, `,"note":`, s.notes[id])
@@ -144,6 +152,8 @@ func (rec *record) set(key, v string) bool {
 		rec.Note = v
 	case "past":
 		rec.Past = v
+	case "beyond":
+		rec.Beyond = v
 	default:
 		return false
 	}
@@ -151,27 +161,34 @@ func (rec *record) set(key, v string) bool {
 }
 
 func (rec *record) setNumber(key, v string) bool {
-	if key == "battery" {
-		f, err := strconv.ParseFloat(v, 64)
-		rec.Battery = &f
-		return err == nil
-	}
-	n, err := strconv.ParseInt(v, 10, 64)
+	to := &rec.Since
 	switch key {
 	case "since":
-		rec.Since = n
 	case "seen":
-		rec.Seen = n
+		to = &rec.Seen
 	case "at":
-		rec.At = n
+		to = &rec.At
 	case "flap":
-		rec.Flap = n
+		to = &rec.Flap
 	case "flaps":
-		rec.Flaps = n
+		to = &rec.Flaps
 	case "clock":
-		rec.Clock = n
+		to = &rec.Clock
 	default:
-		return false
+		return rec.setReading(key, v)
 	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	*to = n
 	return err == nil
+}
+
+func (rec *record) setReading(key, v string) bool {
+	for g, to := range [readings]**float64{&rec.Battery, &rec.Temperature, &rec.Paper, &rec.Queue} {
+		if key == gauges[g].name {
+			f, err := strconv.ParseFloat(v, 64)
+			*to = &f
+			return err == nil
+		}
+	}
+	return false
 }

@@ -69,6 +69,9 @@ func (t *turn) restoreDevice(rec ops.Record) error {
 	if d.Battery != nil {
 		r.battery = uint16(math.Round(min(max(*d.Battery, 0), 1) * 10_000))
 	}
+	if d.State != ops.Retired {
+		t.restoreReadings(id, &d)
+	}
 	if d.Note != "" {
 		sh.note(id, d.Note)
 	}

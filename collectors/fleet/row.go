@@ -26,6 +26,7 @@ const (
 	changing   = 1 << 4 // in the batch that is being worked on
 	flapping   = 1 << 5 // in shard.flaps
 	clocked    = 1 << 6 // in shard.clocks
+	gauged     = 1 << 7 // it has tracks
 )
 
 // status is what a device says of itself.

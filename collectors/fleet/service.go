@@ -111,6 +111,7 @@ func (s *Service) Reload(c *ops.Catalog) error {
 	now := s.now()
 	s.adopt(c, now)
 	for i := range s.shards {
+		s.shards[i].rejudge(s.makes.list(), now.Unix())
 		s.shards[i].rehang(now.UnixMilli() + 1)
 		s.shards[i].remake = true
 	}
@@ -146,7 +147,7 @@ func (s *Service) addSite(sh *shard, st ops.Store) *site {
 // kindInfo is the interval and grace of a kind: the catalog's, else the configuration's.
 func (s *Service) kindInfo(name string) kindInfo {
 	interval, grace := s.cfg.DefaultInterval, s.cfg.DefaultGrace
-	gateway := false
+	gateway, lim := false, (*limits)(nil)
 	for _, k := range s.catalog.DeviceKinds {
 		if k.Name != name {
 			continue
@@ -158,16 +159,18 @@ func (s *Service) kindInfo(name string) kindInfo {
 		if k.Grace > 0 {
 			grace = k.Grace
 		}
+		lim = limitsOf(k.Telemetry)
 	}
-	return kindInfo{interval: time.Duration(interval).Milliseconds(), grace: time.Duration(grace).Milliseconds(), gateway: gateway}
+	return kindInfo{interval: time.Duration(interval).Milliseconds(), grace: time.Duration(grace).Milliseconds(), gateway: gateway, limits: lim}
 }
 
 // facts gathers what decides the state of a row.
-func (s *Service) facts(sh *shard, r *row) facts {
+func (s *Service) facts(sh *shard, id uint32) facts {
+	r := sh.rows.at(id)
 	c := sh.cells.at(r.cell)
 	st, m := &sh.sites[c.site], &s.makes.list()[c.mk]
 	f := facts{
-		seen: r.seen, well: r.status() == 0, interval: m.interval, grace: m.grace,
+		seen: r.seen, well: r.status() == 0 && (r.flags&gauged == 0 || sh.beyondOf(id) == 0), interval: m.interval, grace: m.grace,
 		retired: r.state == ops.Retired, open: st.isOpen, ready: s.ready,
 	}
 	if st.opened > r.seen {
@@ -179,7 +182,7 @@ func (s *Service) facts(sh *shard, r *row) facts {
 // settle brings a row's state up to date and hangs it for when it may change next.
 func (s *Service) settle(sh *shard, id uint32, now int64, b *batch) {
 	r := sh.rows.at(id)
-	from, f := r.state, s.facts(sh, r)
+	from, f := r.state, s.facts(sh, id)
 	to, wake := decide(from, f, now)
 	if to != from {
 		s.turn(sh, id, to, now, b)

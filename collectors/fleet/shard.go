@@ -22,6 +22,7 @@ type shard struct {
 	sites []site
 	index map[string]uint32 // site by id
 	notes map[uint32]string // of the few devices that say something
+	gauge tracks            // of those that send readings
 	total tally
 
 	past    past

@@ -55,14 +55,39 @@ func (s *Service) device(sh *shard, id uint32) ops.Device {
 		Flapping: sh.flapping(id), ClockOffS: float64(sh.off(id)) / 1000,
 	}
 	if r.seen > 0 {
-		f := s.facts(sh, r)
+		f := s.facts(sh, id)
 		d.Status, d.Deadline = r.status().String(), when(f.deadline())
 	}
 	if r.battery != noBattery {
 		b := float64(r.battery) / 10_000
 		d.Battery = &b
 	}
+	if r.flags&gauged != 0 {
+		d.Readings, d.Why = sh.readingsOf(id, m.limits)
+		for i := range d.Readings {
+			*lastOf(&d, d.Readings[i].Name) = &d.Readings[i].Value
+		}
+	}
+	switch {
+	case r.state != ops.Degraded:
+		d.Why = nil
+	case r.status() != 0:
+		d.Why = append([]string{"it says so itself: " + r.status().String()}, d.Why...)
+	}
 	return d
+}
+
+// lastOf is the field of d that holds the last value of a reading.
+func lastOf(d *ops.Device, name string) **float64 {
+	switch name {
+	case "temperature":
+		return &d.Temperature
+	case "paper":
+		return &d.Paper
+	case "queue":
+		return &d.Queue
+	}
+	return &d.Battery
 }
 
 // when turns Unix milliseconds into a time, 0 into none.
