@@ -37,22 +37,49 @@ func encodeDelta(layout uint32, cells []uint32) []byte {
 
 // wallChanged takes cells from the fleet. It does not block.
 func (h *hub) wallChanged(layout uint32, cells []uint32) {
-	msg := prepared(websocket.BinaryMessage, encodeDelta(layout, cells))
+	d := delta{layout: layout, cells: len(cells)}
+	if !h.mostly(d.cells) {
+		d.msg = prepared(websocket.BinaryMessage, encodeDelta(layout, cells))
+	}
 	h.s.situation.stale.Store(true)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.deltaN++
-	h.deltas[h.deltaN%uint64(len(h.deltas))] = delta{layout, msg}
+	h.keep(d)
 	h.wallOld = true
 	h.wake()
 }
 
+// mostly says whether so many changes take more bytes than the wall: four for each against one for each cell.
+func (h *hub) mostly(cells int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return 4*cells > h.whole
+}
+
+// keep takes the newest change of the wall, and drops the oldest for as long as all together are more than the wall: who
+// is that far behind is told the wall. The caller holds the lock.
+func (h *hub) keep(d delta) {
+	n := uint64(len(h.deltas))
+	h.deltaN++
+	at := &h.deltas[h.deltaN%n]
+	h.changed += d.cells - at.cells
+	*at = d
+	if h.deltaN >= n {
+		h.deltaA = max(h.deltaA, h.deltaN-n+1)
+	}
+	for ; 4*h.changed > h.whole; h.deltaA++ {
+		old := &h.deltas[h.deltaA%n]
+		h.changed -= old.cells
+		*old = delta{}
+	}
+}
+
 // deltasAfter returns the changes of the wall after number n, and the number of the last. whole is false when some of
-// them are gone or belong to another layout: then the wall is to be sent whole.
+// them are gone, are more than the wall, or belong to another layout: then the wall is to be sent whole.
 func (h *hub) deltasAfter(n uint64, layout uint32) (out []*websocket.PreparedMessage, last uint64, whole bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.deltaN-n > uint64(len(h.deltas)) {
+	if n+1 < h.deltaA {
 		return nil, h.deltaN, false
 	}
 	for i := n + 1; i <= h.deltaN; i++ {
@@ -81,6 +108,9 @@ func (h *hub) wholeWall(ctx context.Context) (msg *websocket.PreparedMessage, n 
 		return nil, 0, 0, err
 	}
 	h.wall, h.wallN, h.layout, h.wallRead = prepared(websocket.BinaryMessage, encodeWall(w)), n, w.Layout, true
+	h.mu.Lock()
+	h.whole = len(w.Cells)
+	h.mu.Unlock()
 	return h.wall, n, w.Layout, nil
 }
 

@@ -37,6 +37,7 @@ type entry struct {
 // delta is one change of the fleet's wall, encoded.
 type delta struct {
 	layout uint32
+	cells  int // how many
 	msg    *websocket.PreparedMessage
 }
 
@@ -60,6 +61,9 @@ type hub struct {
 	head    int64    // the newest
 	deltas  []delta  // by number modulo its length
 	deltaN  uint64   // number of the newest; 0 is none
+	deltaA  uint64   // and of the oldest that is kept
+	changed int      // cells of those that are kept
+	whole   int      // cells of the wall when it was last read
 	wallOld bool     // the roll-up of the fleet is to be said anew
 	newest  map[string]latest
 	conns   map[*conn]struct{}
@@ -78,7 +82,7 @@ func newHub(s *Server) *hub {
 	l := defaultLiveLimits
 	h := &hub{s: s, limits: l, ring: make([]*entry, l.backlog), deltas: make([]delta, l.deltas), newest: map[string]latest{}, conns: map[*conn]struct{}{}, stop: make(chan struct{})}
 	h.head = s.o.Journal.LastSeq()
-	h.first = h.head + 1
+	h.first, h.deltaA = h.head+1, 1
 	h.cancel = s.o.Journal.Subscribe(h.publish)
 	return h
 }

@@ -29,3 +29,32 @@ func TestTheBacklogIsBoundedInBytes(t *testing.T) {
 		t.Errorf("%d events from the first that is kept, whole %v", len(out), whole)
 	}
 }
+
+// A wall that changes faster than a listener reads costs no more memory than the wall, and who is behind is told it whole.
+func TestTheChangesThatAreKeptAreNoMoreThanTheWall(t *testing.T) {
+	h := &hub{deltas: make([]delta, 64), deltaA: 1, whole: 1000, layout: 7}
+	for i := range 1000 {
+		h.keep(delta{layout: 7, cells: i % 20})
+		kept := 0
+		for _, d := range h.deltas {
+			kept += d.cells
+		}
+		if kept != h.changed || 4*kept > h.whole {
+			t.Fatalf("%d changed cells are kept and %d counted, of a wall of %d", kept, h.changed, h.whole)
+		}
+	}
+	behind := h.deltaA - 1
+	if out, last, whole := h.deltasAfter(behind, 7); !whole || last != h.deltaN || len(out) != int(h.deltaN-behind) || len(out) < 20 {
+		t.Errorf("%d changes up to %d, whole %v", len(out), last, whole)
+	}
+	if _, _, whole := h.deltasAfter(behind-1, 7); whole {
+		t.Error("a listener that is behind what is kept was told that it missed nothing")
+	}
+	h.keep(delta{layout: 7, cells: 251})
+	if _, _, whole := h.deltasAfter(h.deltaN-1, 7); whole || h.changed != 0 {
+		t.Errorf("more than a quarter was kept: %d cells", h.changed)
+	}
+	if _, _, whole := h.deltasAfter(h.deltaN, 7); !whole {
+		t.Error("who has all of it is told the wall again")
+	}
+}

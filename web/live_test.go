@@ -253,6 +253,7 @@ func randomText(n int) string {
 
 func TestTheWallIsHeardAsBinaryFrames(t *testing.T) {
 	w := newWorld(t)
+	w.cells = []byte{1, 1, 4, 1, 1, 1, 1, 1}
 	w.live()
 	l := w.listen(ops.Viewer, `{"subscribe":["fleet"]}`)
 	roll := l.until("the roll-up", func(f liveFrame) bool { return f.binary == nil })
@@ -261,13 +262,28 @@ func TestTheWallIsHeardAsBinaryFrames(t *testing.T) {
 	}
 	isWall := func(f liveFrame) bool { return f.binary != nil }
 	first := l.until("the wall", isWall).binary
-	if first[0] != 1 || first[1] != 1 || binary.LittleEndian.Uint32(first[4:]) != 7 || string(first[8:]) != "\x01\x01\x04" {
+	if first[0] != 1 || first[1] != 1 || binary.LittleEndian.Uint32(first[4:]) != 7 || string(first[8:]) != "\x01\x01\x04\x01\x01\x01\x01\x01" {
 		t.Errorf("the wall: %v", first)
 	}
 	w.wallCall(7, []uint32{3<<24 | 1})
 	delta := l.until("the change", isWall).binary
 	if delta[0] != 2 || binary.LittleEndian.Uint32(delta[4:]) != 7 || binary.LittleEndian.Uint32(delta[8:]) != 3<<24|1 || len(delta) != 12 {
 		t.Errorf("the change: %v", delta)
+	}
+	w.wallCall(7, []uint32{3<<24 | 1, 3<<24 | 2})
+	if quarter := l.until("a quarter of the wall", isWall).binary; quarter[0] != 2 || len(quarter) != 8+2*4 {
+		t.Errorf("a quarter of the cells is told as changes: %v", quarter)
+	}
+	w.mu.Lock()
+	w.cells = []byte{3, 3, 3, 1, 1, 1, 1, 1}
+	w.mu.Unlock()
+	w.wallCall(7, []uint32{3 << 24, 3<<24 | 1, 3<<24 | 2})
+	if whole := l.until("more than a quarter", isWall).binary; whole[0] != 1 || binary.LittleEndian.Uint32(whole[4:]) != 7 || string(whole[8:]) != string(w.cells) {
+		t.Errorf("more than a quarter of the cells is told as the wall: %v", whole)
+	}
+	w.wallCall(7, []uint32{1 << 24})
+	if next := l.until("the change after", isWall).binary; next[0] != 2 || len(next) != 12 {
+		t.Errorf("and then changes again: %v", next)
 	}
 	w.mu.Lock()
 	w.layout, w.cells = 8, []byte{1, 1, 1, 1}
