@@ -151,3 +151,28 @@ type FleetCauses struct {
 	Causes      []FleetCause `json:"causes"`
 	Unexplained uint64       `json:"unexplained"` // not well, and in none of the causes
 }
+
+// DeviceRef is a device by its store and name.
+type DeviceRef struct {
+	Store  string `json:"store"`
+	Device string `json:"device"`
+}
+
+func (d DeviceRef) String() string { return d.Store + "/" + d.Device }
+
+// DeviceQuery asks for devices in the order of their ids: those in a scope and, where set, in a state. Page.Cursor is the
+// id after which the page begins.
+type DeviceQuery struct {
+	Scope Scope
+	State string
+	Page  Page
+}
+
+// Imported says what an import of devices did, or would do. Indexes are those of its devices.
+type Imported struct {
+	New       int        `json:"new"`
+	Updated   int        `json:"updated"`   // another kind, model or firmware
+	Revived   int        `json:"revived"`   // retired before, expected again
+	Unchanged int        `json:"unchanged"` // known as it is
+	Rejected  []Rejected `json:"rejected"`
+}

@@ -96,6 +96,12 @@ type (
 		Rollup(ctx context.Context, q ops.FleetQuery) ([]ops.FleetGroup, error)
 		StoreView(ctx context.Context, id string) (ops.StoreView, error)
 		Device(ctx context.Context, store, device string) (ops.Device, error)
+		Devices(ctx context.Context, q ops.DeviceQuery) (page []ops.Device, next string, err error)
+		// List makes devices known before they beat; Retire takes them out of service; Move and Rename keep their state.
+		List(ctx context.Context, who ops.Principal, devices []ops.Heartbeat, dry bool) (ops.Imported, error)
+		Retire(ctx context.Context, who ops.Principal, devices []ops.DeviceRef) ([]ops.Rejected, error)
+		Move(ctx context.Context, who ops.Principal, d ops.DeviceRef, store string) (ops.Device, error)
+		Rename(ctx context.Context, who ops.Principal, d ops.DeviceRef, name string) (ops.Device, error)
 		Wall(ctx context.Context) (ops.Wall, error)
 		// Causes answers what the devices that are not well have in common.
 		Causes(ctx context.Context) (ops.FleetCauses, error)

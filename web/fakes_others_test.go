@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"goc/ops"
 )
@@ -32,6 +33,48 @@ func (r fleetRoom) Device(_ context.Context, store, device string) (ops.Device, 
 
 func (r fleetRoom) Causes(context.Context) (ops.FleetCauses, error) {
 	return ops.FleetCauses{Causes: []ops.FleetCause{}}, nil
+}
+
+func (r fleetRoom) Devices(_ context.Context, q ops.DeviceQuery) ([]ops.Device, string, error) {
+	id := strings.Join(append(append(q.Scope.Store, q.Scope.Device...), q.State, q.Page.Cursor), "|")
+	return []ops.Device{{ID: id, State: ops.Late}}, id + "/next", nil
+}
+
+func (r fleetRoom) List(_ context.Context, who ops.Principal, devices []ops.Heartbeat, dry bool) (done ops.Imported, err error) {
+	if len(devices) > 10_000 {
+		return done, ops.Errorf(ops.TooLarge, "a batch may hold at most 10000 devices").At("body")
+	}
+	for i, d := range devices {
+		switch {
+		case d.Store == "":
+			done.Rejected = append(done.Rejected, ops.Rejected{Index: i, Reason: "no store"})
+		case dry:
+			done.Unchanged++
+		default:
+			done.New++
+		}
+	}
+	return done, nil
+}
+
+func (r fleetRoom) Retire(_ context.Context, _ ops.Principal, devices []ops.DeviceRef) (out []ops.Rejected, _ error) {
+	for i, d := range devices {
+		if d.Device == "" {
+			out = append(out, ops.Rejected{Index: i, Reason: "no such device"})
+		}
+	}
+	return out, nil
+}
+
+func (r fleetRoom) Move(_ context.Context, _ ops.Principal, d ops.DeviceRef, store string) (ops.Device, error) {
+	if d.Store == store {
+		return ops.Device{}, ops.Errorf(ops.Conflict, "the device is that already")
+	}
+	return r.Device(context.Background(), store, d.Device)
+}
+
+func (r fleetRoom) Rename(_ context.Context, _ ops.Principal, d ops.DeviceRef, name string) (ops.Device, error) {
+	return r.Device(context.Background(), d.Store, name)
 }
 
 func (r fleetRoom) Wall(context.Context) (ops.Wall, error) {

@@ -21,9 +21,9 @@ type batch struct {
 // fleetKeys are what a roll-up may group by.
 var fleetKeys = []string{"region", "city", "store", "kind", "model", "firmware", "network", "state"}
 
-type fleetQuery struct {
-	GroupBy  string `query:"group_by" maxLength:"256" doc:"comma-separated: region, city, store, kind, model, firmware, network, state; city by default"`
-	State    string `query:"state" enum:"never_seen,online,degraded,late,offline,closed,retired" doc:"count only devices in this state"`
+// DeviceFilter narrows to some devices.
+type DeviceFilter struct {
+	State    string `query:"state" enum:"never_seen,online,degraded,late,offline,closed,retired" doc:"only devices in this state"`
 	Region   string `query:"region" maxLength:"4096" doc:"comma-separated"`
 	City     string `query:"city" maxLength:"4096" doc:"comma-separated"`
 	Store    string `query:"store" maxLength:"4096" doc:"comma-separated"`
@@ -31,6 +31,18 @@ type fleetQuery struct {
 	Model    string `query:"model" maxLength:"4096" doc:"comma-separated"`
 	Firmware string `query:"firmware" maxLength:"4096" doc:"comma-separated"`
 	Paging
+}
+
+func (q *DeviceFilter) scope() ops.Scope {
+	return ops.Scope{
+		Region: values(q.Region), City: values(q.City), Store: values(q.Store),
+		Kind: values(q.Kind), Model: values(q.Model), Firmware: values(q.Firmware),
+	}
+}
+
+type fleetQuery struct {
+	GroupBy string `query:"group_by" maxLength:"256" doc:"comma-separated: region, city, store, kind, model, firmware, network, state; city by default"`
+	DeviceFilter
 }
 
 // rollUpFleet answers rows of devices counted by state.
@@ -45,10 +57,7 @@ func (s *Server) rollUpFleet(ctx context.Context, in *fleetQuery) (ops.List[ops.
 			return none, ops.Errorf(ops.Invalid, "must be made of %s", strings.Join(fleetKeys, ", ")).At("query.group_by")
 		}
 	}
-	all, err := s.o.Fleet.Rollup(ctx, ops.FleetQuery{GroupBy: by, State: in.State, Scope: ops.Scope{
-		Region: values(in.Region), City: values(in.City), Store: values(in.Store),
-		Kind: values(in.Kind), Model: values(in.Model), Firmware: values(in.Firmware),
-	}})
+	all, err := s.o.Fleet.Rollup(ctx, ops.FleetQuery{GroupBy: by, State: in.State, Scope: in.scope()})
 	if err != nil {
 		return none, err
 	}
@@ -80,11 +89,7 @@ func (s *Server) getDevice(ctx context.Context, in *ByID) (ops.Device, error) {
 	return s.o.Fleet.Device(ctx, store, device)
 }
 
-func (s *Server) getDeviceOf(ctx context.Context, in *struct {
-	Store  string `path:"store" maxLength:"256"`
-	Device string `path:"device" maxLength:"256"`
-},
-) (ops.Device, error) {
+func (s *Server) getDeviceOf(ctx context.Context, in *deviceOf) (ops.Device, error) {
 	return s.o.Fleet.Device(ctx, in.Store, in.Device)
 }
 

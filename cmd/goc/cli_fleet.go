@@ -17,20 +17,35 @@ type fleetCmd struct {
 	Explain  fleetExplainCmd  `cmd:"" help:"Say what the affected of a CSV file have in common."`
 	Enrol    fleetEnrolCmd    `cmd:"" help:"Give a device its own secret, by an enrolment token."`
 	Login    fleetLoginCmd    `cmd:"" help:"Give a device a new secret, or take it back."`
+	Import   fleetImportCmd   `cmd:"" help:"Make devices known from a CSV file."`
+	Retire   fleetRetireCmd   `cmd:"" help:"Take devices out of service."`
+	Move     fleetMoveCmd     `cmd:"" help:"Take a device to another store, with its state."`
+	Rename   fleetRenameCmd   `cmd:"" help:"Give a device another name."`
 	Simulate fleetSimulateCmd `cmd:"" help:"Drive devices that do not exist against a server."`
 }
 
 type fleetListCmd struct {
 	GroupBy []string `help:"city, region, store, kind, model, firmware, network, state." default:"city"`
 	State   string   `help:"Only devices in this state."`
+
+	Devices  bool     `help:"List devices one by one, not counts."`
+	Store    []string `help:"Only of these stores."`
+	City     []string `help:"Only of these cities."`
+	Region   []string `help:"Only of these regions."`
+	Kind     []string `help:"Only of these kinds."`
+	Model    []string `help:"Only of these models."`
+	Firmware []string `help:"Only with these firmwares."`
+	Limit    int      `help:"Devices of a page, 1000 at most." default:"100"`
+	Cursor   string   `help:"Where the page begins, as the page before said."`
 }
 
 // Run counts the fleet.
 func (k *fleetListCmd) Run(ctx context.Context, c *client, s streams) error {
-	q := url.Values{"group_by": {strings.Join(k.GroupBy, ",")}}
-	if k.State != "" {
-		q.Set("state", k.State)
+	if k.Devices {
+		return k.listDevices(ctx, c, s)
 	}
+	q := k.filter()
+	q.Set("group_by", strings.Join(k.GroupBy, ","))
 	var l ops.List[ops.FleetGroup]
 	if err := c.do(ctx, http.MethodGet, "/api/v1/fleet?"+q.Encode(), nil, &l); err != nil {
 		return err
@@ -51,6 +66,19 @@ func (k *fleetListCmd) Run(ctx context.Context, c *client, s streams) error {
 			return strings.Join(cells, "\t")
 		})
 	})
+}
+
+// filter is what narrows the list, as the API asks for it.
+func (k *fleetListCmd) filter() url.Values {
+	q := url.Values{}
+	for name, v := range map[string][]string{
+		"store": k.Store, "city": k.City, "region": k.Region, "kind": k.Kind, "model": k.Model, "firmware": k.Firmware, "state": {k.State},
+	} {
+		if text := strings.Join(v, ","); text != "" {
+			q.Set(name, text)
+		}
+	}
+	return q
 }
 
 // statesIn lists the states worth a column: the four that matter, and others that occur.

@@ -82,12 +82,7 @@ func (s *Service) commit(b *batch, mask uint32, at time.Time, actor string) {
 	if len(m.Put) == 0 && len(m.Delete) == 0 {
 		return
 	}
-	last := s.journal.Append(m)
-	for i := range s.shards {
-		if mask&(1<<i) != 0 {
-			s.shards[i].last = last
-		}
-	}
+	s.wrote(s.journal.Append(m), mask)
 }
 
 // write puts the records of a batch's devices into m, and counts what is told of them.

@@ -188,7 +188,7 @@ func TestARetiredDeviceFlapsNoMore(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.beat(pos("BJ-001", 1))
 	f.swing(4, pos("BJ-001", 1))
-	if err := f.Retire(t.Context(), ops.System, "BJ-001", "pos-01"); err != nil {
+	if err := f.retire("BJ-001", "pos-01"); err != nil {
 		t.Fatal(err)
 	}
 	if d := f.j.last(t); d.Counts["retired"] != 1 {

@@ -35,6 +35,9 @@ func (m *memory) Append(mu ops.Mutation) *ops.Receipt {
 	if m.rows == nil {
 		m.rows = map[string]ops.Record{}
 	}
+	for _, rec := range mu.Delete {
+		delete(m.rows, rec.Kind+" "+rec.ID)
+	}
 	for _, rec := range mu.Put {
 		m.rows[rec.Kind+" "+rec.ID] = rec
 	}
@@ -312,8 +315,8 @@ func TestAStoresAgentSpeaksOnlyForItsStore(t *testing.T) {
 
 func TestClosedEnrolmentRefusesTheUnknown(t *testing.T) {
 	f := newFixture(t, Config{Enrol: "closed"})
-	if rejected, err := f.List(t.Context(), ops.System, []ops.Heartbeat{pos("SH-001", 1)}); err != nil || rejected != nil {
-		t.Fatal(rejected, err)
+	if done, err := f.List(t.Context(), ops.System, []ops.Heartbeat{pos("SH-001", 1)}, false); err != nil || done.Rejected != nil || done.New != 1 {
+		t.Fatal(done, err)
 	}
 	f.want("SH-001", "pos-01", ops.NeverSeen)
 	n, rejected, _ := f.Receive(t.Context(), ops.System, []ops.Heartbeat{pos("SH-001", 1), pos("SH-001", 2)})
@@ -410,19 +413,19 @@ func TestNobodyIsAnsweredBeforeTheChangeIsOnDisk(t *testing.T) {
 func TestARetiredDeviceStaysRetiredUntilItIsListedAgain(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.beat(pos("SH-001", 1))
-	if err := f.Retire(t.Context(), ops.System, "SH-001", "pos-01"); err != nil {
-		t.Fatal(err)
+	if rejected, err := f.Retire(t.Context(), ops.System, []ops.DeviceRef{{Store: "SH-001", Device: "pos-01"}}); err != nil || rejected != nil {
+		t.Fatal(rejected, err)
 	}
 	f.beat(pos("SH-001", 1))
 	f.pass(time.Minute)
 	f.want("SH-001", "pos-01", ops.Retired)
-	if _, err := f.List(t.Context(), ops.System, []ops.Heartbeat{pos("SH-001", 1)}); err != nil {
+	if _, err := f.List(t.Context(), ops.System, []ops.Heartbeat{pos("SH-001", 1)}, false); err != nil {
 		t.Fatal(err)
 	}
 	f.want("SH-001", "pos-01", ops.NeverSeen)
 	f.beat(pos("SH-001", 1))
 	f.want("SH-001", "pos-01", ops.Online)
-	if err := f.Retire(t.Context(), ops.System, "SH-001", "nope"); ops.KindOf(err) != ops.NotFound {
-		t.Errorf("retiring an unknown device gave %v", err)
+	if rejected, err := f.Retire(t.Context(), ops.System, []ops.DeviceRef{{Store: "SH-001", Device: "nope"}}); err != nil || len(rejected) != 1 {
+		t.Errorf("retiring an unknown device gave %v, %v", rejected, err)
 	}
 }

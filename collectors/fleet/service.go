@@ -210,6 +210,8 @@ func (s *shard) rehang(ms int64) {
 	s.wheel.slots = [wheelSlots]uint32{}
 	for id := range s.rows.n {
 		s.rows.at(id).hung = 0
-		s.put(id, ceilTick(ms))
+		if s.nameOf(id) != "" { // else it was moved away
+			s.put(id, ceilTick(ms))
+		}
 	}
 }

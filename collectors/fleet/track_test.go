@@ -200,7 +200,7 @@ func TestDevicesWithoutReadingsHaveNoTracks(t *testing.T) {
 func TestARetiredDeviceGivesItsTracksBack(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.beat(paper(0.01))
-	if err := f.Retire(t.Context(), ops.System, "SH-001", "printer-1"); err != nil {
+	if err := f.retire("SH-001", "printer-1"); err != nil {
 		t.Fatal(err)
 	}
 	f.beat(paper(0.01)) // it knows nothing of it
@@ -257,7 +257,7 @@ func TestTracksAreWhatANaiveModelComesTo(t *testing.T) {
 			h := printer(d)
 			if rapid.IntRange(0, 15).Draw(rt, "what") == 0 {
 				f.beat(h)
-				f.Retire(t.Context(), ops.System, h.Store, h.Device)
+				f.retire(h.Store, h.Device)
 				retired[d] = true
 				for g := range readings {
 					delete(beyond, key{d, g})
@@ -317,7 +317,7 @@ func TestReadingsAreAggregatedByCityAndKind(t *testing.T) {
 	gone := printer(9)
 	gone.Paper = of(0)
 	f.beat(gone)
-	f.Retire(t.Context(), ops.System, "SH-001", "printer-9")
+	f.retire("SH-001", "printer-9")
 	want := `# HELP goc_fleet_telemetry What devices that are alive tell, by city, kind and reading: the least, the mean and the greatest.
 # TYPE goc_fleet_telemetry gauge
 goc_fleet_telemetry{city="Shanghai",kind="printer",reading="paper",stat="avg"} 0.5

@@ -294,6 +294,8 @@ const templates: Record<string, Template> = {
   'freeze.closed': (d, l) => `封网开始 ${freezeOf(d, l)}`,
   'freeze.opened': (d, l) => `封网结束 ${freezeOf(d, l)}`,
   'fleet.changed': fleetChanged,
+  'fleet.moved': (d, l) => `${who(l)}将设备 ${s(d.from)} 移至 ${s(d.to)}`,
+  'fleet.renamed': (d, l) => `${who(l)}将设备 ${s(d.from)} 改名为 ${s(d.to)}`,
   'fleet.login_issued': (_, l) => `${who(l)}为 ${l.subject ?? ''} 签发了专用凭据`,
   'fleet.login_revoked': (_, l) => `${who(l)}吊销了 ${l.subject ?? ''} 的凭据`,
   'fleet.flapping': devicesOf('的连接时断时续', '处门店或设备的连接时断时续'),
