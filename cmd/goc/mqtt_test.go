@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -170,6 +171,57 @@ func TestARevokedTokenEndsItsMQTTSession(t *testing.T) {
 	p.admin("token", "revoke", field(t, made, "id"))
 	if n, err := conn.Read(ack[:]); n != 0 || err == nil || os.IsTimeout(err) {
 		t.Errorf("the session goes on: %v %v", n, err)
+	}
+}
+
+// TestInventedDevicesAreCountedAndCostNothing lets a gateway that went mad invent devices by the hundred thousand.
+func TestInventedDevicesAreCountedAndCostNothing(t *testing.T) {
+	const invented, room, window = 200_000, 1_000, 1_000
+	mqttListen := freePort(t)
+	p := serveMQTT(t, t.TempDir(), freePort(t), mqttListen, fmt.Sprintf("max_devices: %d", room))
+	token := field(t, p.admin("token", "create", "gateway", "--role", "agent"), "token")
+	conn, err := net.Dial("tcp", mqttListen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(2 * time.Minute))
+	conn.Write(mqttHello("gateway", token))
+	in, out := bufio.NewReader(conn), bufio.NewWriter(conn)
+	var ack [4]byte
+	if _, err := io.ReadFull(in, ack[:]); err != nil || ack[3] != 0 {
+		t.Fatal("the login", err, ack)
+	}
+	before := 0.0
+	for i := range invented {
+		topic := fmt.Sprintf("goc/heartbeat/S-%d/invented-%d", i%7, i)
+		out.Write([]byte{0x32, byte(4 + len(topic)), 0, byte(len(topic))})
+		out.WriteString(topic)
+		out.Write([]byte{byte(1 + i/256%200), byte(i)})
+		if i%window != window-1 {
+			continue
+		}
+		out.Flush()
+		for range window {
+			if _, err := io.ReadFull(in, ack[:]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i == invented/4-1 {
+			before = p.resident()
+		}
+	}
+	metrics := p.get("/metrics")
+	for name, want := range map[string]string{
+		`goc_heartbeats_rejected_total{reason="full"} `: fmt.Sprint(invented - room), "goc_mqtt_beats_total ": fmt.Sprint(invented),
+	} {
+		_, rest, _ := strings.Cut(metrics, "\n"+name)
+		if got, _, _ := strings.Cut(rest, "\n"); got != want {
+			t.Errorf("%s%s, want %s", name, got, want)
+		}
+	}
+	if grew := p.resident() - before; grew > 48<<20 {
+		t.Errorf("150,000 invented devices more cost %.0f MB", grew/1e6)
 	}
 }
 

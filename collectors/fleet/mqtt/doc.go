@@ -14,5 +14,5 @@
 // bounds. TestAckMeansInTheTable holds the pinned version of the server to this.
 //
 // Everything is bounded: connections, a device's connections, a payload, the messages that wait, and the sessions. Where
-// too many messages wait, those after them are dropped unacknowledged, and counted.
+// too many messages wait the server slows down who publishes, and in the end drops what waits, unacknowledged, and counted.
 package mqtt

@@ -86,12 +86,7 @@ func (g *gatherer) waiting() int {
 
 // run hands batches to Receive until ctx ends. What then waits is not acknowledged, so it comes again.
 func (g *gatherer) run(ctx context.Context) {
-	defer func() {
-		g.mu.Lock()
-		g.over = true
-		g.mu.Unlock()
-		g.room.Broadcast()
-	}()
+	defer g.end()
 	var beats []ops.Heartbeat
 	var marks []mark
 	for {
@@ -111,6 +106,14 @@ func (g *gatherer) run(ctx context.Context) {
 			more = ctx.Err() == nil && g.waiting() > 0
 		}
 	}
+}
+
+// end makes put false from now on.
+func (g *gatherer) end() {
+	g.mu.Lock()
+	g.over = true
+	g.mu.Unlock()
+	g.room.Broadcast()
 }
 
 // await lets a small batch grow a little.

@@ -354,3 +354,18 @@ func TestOverTLSAndWithACertificateOfItsOwn(t *testing.T) {
 		t.Error("let in without TLS")
 	}
 }
+
+func TestALinkThatBreaksIsOpenedAgain(t *testing.T) {
+	s := open(t, nil)
+	d := mustDial(t, s.Addr(), login{user: "SH-001/pos-03", password: "s-pos"})
+	for range 3 {
+		if err := d.publish("goc/heartbeat/SH-001/pos-03", ""); err != nil {
+			t.Fatal(err)
+		}
+		was := s.counted(t, "goc_mqtt_refused_total", "reason=overflow")
+		s.BreakLink()
+		eventually(t, "it is counted and opened again", func() bool {
+			return s.counted(t, "goc_mqtt_refused_total", "reason=overflow") == was+1 && len(s.Missing()) == 0
+		})
+	}
+}

@@ -15,7 +15,7 @@ const (
 	notAdmitted  = "credential"   // a login that was refused
 	badClientID  = "client_id"    // a client id that is not its user's
 	malformed    = "malformed"    // what came is no MQTT 3.1.1
-	overflow     = "overflow"     // more waited than may
+	overflow     = "overflow"     // more waited than may, and the link to the embedded server broke
 	tooManyConns = "connections"  // over max_connections
 )
 

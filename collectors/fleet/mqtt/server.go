@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -21,20 +24,25 @@ const (
 	ackWithin   = 10 * time.Second // a QoS 1 message that is not taken by then ends its connection
 	overhead    = 64               // bytes that the embedded server adds to a message
 	memory      = 64 << 20         // bytes of all streams: sessions, retained messages and QoS 2 that is under way
-	// Messages that lie between the embedded server and the gatherer, which waits while it is full.
-	pendingMessages = 128 << 10
-	pendingBytes    = 64 << 20
-	stored          = "$MQTT.msgs." // the subject on which the server asks that a message with QoS 1 or 2 be stored
-	qosHeader       = "Nmqtt-Pub"   // its value begins with the QoS of a message
+	// What may lie between the embedded server and the gatherer, which waits while it is full. From three quarters on the
+	// server slows down who publishes; beyond, and after waiting that long for us to read, it breaks the link.
+	pendingBytes = 64 << 20
+	readWithin   = 60 * time.Second
+	relink       = 50 * time.Millisecond
+	stored       = "$MQTT.msgs." // the subject on which the server asks that a message with QoS 1 or 2 be stored
+	qosHeader    = "Nmqtt-Pub"   // its value begins with the QoS of a message
 )
 
 // embeddedServer is the NATS server that devices connect to, and our own connection within it.
 type embeddedServer struct {
 	s    *Service
 	nats *server.Server
-	conn *nats.Conn
 	door *door
 	addr string
+
+	link    atomic.Pointer[link] // nil while it is opened again
+	closing atomic.Bool
+	reading sync.WaitGroup
 }
 
 // startServer starts the server and takes its messages, but lets the gatherer wait with them until Run.
@@ -57,10 +65,15 @@ func startServer(s *Service) (*embeddedServer, error) {
 		return nil, err
 	}
 	e.addr = net.JoinHostPort(o.MQTT.Host, strconv.Itoa(o.MQTT.Port))
-	if err := e.connect(); err != nil {
+	err = e.prepare()
+	if err == nil {
+		err = e.connect()
+	}
+	if err != nil {
 		e.close()
 		return nil, fmt.Errorf("heartbeats.mqtt: %w", err)
 	}
+	e.reading.Go(e.listen)
 	return e, nil
 }
 
@@ -86,9 +99,9 @@ func (e *embeddedServer) options() (*server.Options, error) {
 		return nil, err
 	}
 	o := &server.Options{
-		ServerName: "goc", DontListen: true, NoSigs: true, NoSystemAccount: true, DisableShortFirstPing: true,
+		ServerName: "goc", DontListen: true, NoSigs: true, NoSystemAccount: true, DisableShortFirstPing: true, NoSublistCache: true,
 		JetStream: true, StoreDir: c.StoreDir, JetStreamMaxMemory: memory, JetStreamMaxStore: memory,
-		MaxConn: c.MaxConnections + 1, MaxPayload: int32(c.MaxPayload + overhead), MaxSubs: 8, AuthTimeout: 10,
+		MaxConn: c.MaxConnections + 1, MaxPayload: int32(c.MaxPayload + overhead), MaxSubs: 8, AuthTimeout: 10, MaxPending: pendingBytes, WriteDeadline: readWithin,
 		CustomClientAuthentication: e.door,
 		MQTT:                       server.MQTTOpts{Host: host, Port: n, TLSConfig: certs, TLSTimeout: 10, JSAPITimeout: ackWithin},
 	}
@@ -118,15 +131,14 @@ var streams = []nats.StreamConfig{
 	{Name: "$MQTT_out", Subjects: []string{"$MQTT.out.>"}, Retention: nats.InterestPolicy, MaxBytes: 1 << 20},
 }
 
-// connect makes the streams, and then subscribes to what devices say.
-func (e *embeddedServer) connect() (err error) {
-	e.conn, err = nats.Connect("", nats.InProcessServer(e.nats), nats.UserInfo(ourselves, e.door.secret), nats.MaxReconnects(-1),
-		nats.ReconnectWait(50*time.Millisecond), nats.Name("goc"), nats.PingInterval(20*time.Second),
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) { e.trouble(sub, err) }))
+// prepare makes the server's own streams.
+func (e *embeddedServer) prepare() error {
+	conn, err := nats.Connect("", nats.InProcessServer(e.nats), nats.UserInfo(ourselves, e.door.secret), nats.Name("goc"))
 	if err != nil {
 		return err
 	}
-	js, err := e.conn.JetStream(nats.MaxWait(startWithin))
+	defer conn.Close()
+	js, err := conn.JetStream(nats.MaxWait(startWithin))
 	if err != nil {
 		return err
 	}
@@ -136,64 +148,67 @@ func (e *embeddedServer) connect() (err error) {
 			return fmt.Errorf("the stream %s: %w", c.Name, err)
 		}
 	}
-	for subject, take := range map[string]nats.MsgHandler{stored + ">": e.takeStored, subjectPrefix + ">": e.takePlain} {
-		sub, err := e.conn.Subscribe(subject, take)
-		if err != nil {
-			return err
-		}
-		if err := sub.SetPendingLimits(pendingMessages, pendingBytes); err != nil {
-			return err
-		}
-	}
-	return e.conn.Flush()
+	return nil
 }
 
-// trouble counts messages that did not find room. Those with QoS 1 are not acknowledged, so they come again.
-func (e *embeddedServer) trouble(sub *nats.Subscription, err error) {
-	if sub != nil && errors.Is(err, nats.ErrSlowConsumer) {
-		e.s.count.refused[overflow].Inc()
-		return
+// connect opens the link by which messages come.
+func (e *embeddedServer) connect() error {
+	conn, err := e.nats.InProcessConn()
+	if err != nil {
+		return err
 	}
-	e.s.o.Logger.Warn("the connection to the embedded MQTT server", "err", err)
+	l, err := openLink(conn, e.door.secret)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	e.link.Store(l)
+	return nil
 }
 
-// takeStored takes a message with QoS 1 or 2.
-func (e *embeddedServer) takeStored(m *nats.Msg) {
+// listen takes messages until the server ends. A link that breaks, because too much waited for us, is opened again; what
+// was under way is not acknowledged, so it comes again.
+func (e *embeddedServer) listen() {
+	for {
+		l := e.link.Load()
+		err := l.read(e.take)
+		e.link.Store(nil)
+		l.conn.Close()
+		for again := true; again; {
+			if e.closing.Load() {
+				return
+			}
+			if err != nil {
+				e.s.count.refused[overflow].Inc()
+				e.s.o.Logger.Warn("the link to the embedded MQTT server broke, and is opened again", "err", err)
+			}
+			if err = e.connect(); err != nil {
+				time.Sleep(relink)
+			}
+			again = err != nil
+		}
+	}
+}
+
+// take takes a message of QoS 0, or answers the request to store one of QoS 1 or 2 when the fleet has it.
+func (e *embeddedServer) take(m message) {
+	subject, k := m.subject, mark{}
+	if !m.plain {
+		subject, k = strings.TrimPrefix(subject, stored), mark{from: e, reply: m.reply}
+	}
 	e.s.count.came[embedded].Inc()
-	k := mark{from: e, reply: m.Reply}
-	store, device, ok := parseSubject(m.Subject[len(stored):])
+	store, device, ok := parseSubject(subject)
 	if !ok {
 		e.s.refuse(badTopic, k)
 		return
 	}
-	e.s.take(e.s.own, store, device, m.Data, k)
+	e.s.take(e.s.own, store, device, m.payload, k)
 }
 
-// takePlain takes a message with QoS 0. The server gives us those with QoS 1 here too, beside asking to store them.
-func (e *embeddedServer) takePlain(m *nats.Msg) {
-	if qos := m.Header[qosHeader]; len(qos) > 0 && qos[0] != "" && qos[0][0] != '0' {
-		return
-	}
-	e.s.count.came[embedded].Inc()
-	store, device, ok := parseSubject(m.Subject)
-	if !ok {
-		e.s.refuse(badTopic, mark{})
-		return
-	}
-	e.s.take(e.s.own, store, device, m.Data, mark{})
-}
-
-// acknowledged is the answer to a request to store: no error.
-var acknowledged = []byte("{}")
-
-// settle implements source.
+// settle implements source. What cannot be answered, because the link broke, comes again.
 func (e *embeddedServer) settle(marks []mark) {
-	for i := range marks {
-		if marks[i].reply != "" {
-			if err := e.conn.Publish(marks[i].reply, acknowledged); err != nil {
-				e.s.o.Logger.Debug("an acknowledgement was not given", "err", err)
-				return // the connection is gone: none of the rest will be given either
-			}
+	if l := e.link.Load(); l != nil {
+		if err := l.acknowledge(marks); err != nil {
+			e.s.o.Logger.Debug("an acknowledgement was not given", "err", err)
 		}
 	}
 }
@@ -215,13 +230,13 @@ func (e *embeddedServer) run(ctx context.Context) error {
 
 func (e *embeddedServer) connections() int { return max(0, e.nats.NumClients()-1) }
 
-func (e *embeddedServer) up() bool { return e.nats.Running() && e.conn.IsConnected() }
+func (e *embeddedServer) up() bool { return e.nats.Running() && e.link.Load() != nil }
 
 // close ends the server with all connections; it may be called again.
 func (e *embeddedServer) close() {
-	if e.conn != nil {
-		e.conn.Close()
-	}
+	e.closing.Store(true)
 	e.nats.Shutdown()
 	e.nats.WaitForShutdown()
+	e.s.own.end() // so that nobody waits for room any more
+	e.reading.Wait()
 }
