@@ -20,4 +20,6 @@ kill $goc && wait $goc || true
 node web/ui/e2e/acts.mjs bin/goc "$out" "$port"
 # The gate's screens, on a server of their own with people who may and may not.
 node web/ui/e2e/gate.mjs bin/goc "$out" "$port"
+# What devices share, on a fleet of its own.
+node web/ui/e2e/fleet.mjs bin/goc "$out" "$port"
 echo "screenshots in $out"

@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { en as firstEn } from '../src/core/i18n/en';
+import { enFleet } from '../src/core/i18n/en-fleet';
 import { enScreens } from '../src/core/i18n/en-screens';
 import { zh as firstZh } from '../src/core/i18n/zh/dictionary';
+import { zhFleet } from '../src/core/i18n/zh/zh-fleet';
 import { zhScreens } from '../src/core/i18n/zh/zh-screens';
 import {
   eventText,
@@ -17,12 +19,12 @@ import {
 import { suspect } from './fixtures';
 
 beforeAll(async () => {
-  await loadScreens('en');
+  await loadScreens('en', 'fleet');
   await loadScreens('zh');
 });
 
-const en = { ...firstEn, ...enScreens };
-const zh = { ...firstZh, ...zhScreens };
+const en = { ...firstEn, ...enScreens, ...enFleet };
+const zh = { ...firstZh, ...zhScreens, ...zhFleet };
 
 const places = (s: string) => [...s.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 const han = /\p{Script=Han}/u;
@@ -47,7 +49,7 @@ describe('the dictionaries', () => {
   it('have Chinese in Chinese, but for names and the way back to English', () => {
     const same = Object.keys(zh).filter((k) => !han.test(zh[k as keyof typeof zh]));
     const allowed =
-      /^(app\.name|severity\.|strip\.language|leg\.by|plans\.by|changes\.version|fleet\.cell|review\.metrics|gist\.)/;
+      /^(app\.name|severity\.|strip\.language|leg\.by|plans\.by|changes\.version|fleet\.cell|causes\.and|causes\.of|review\.metrics|gist\.)/;
     expect(same.filter((k) => !allowed.test(k))).toEqual([]);
   });
 
@@ -180,10 +182,10 @@ describe("the server's sentences in Chinese", () => {
     ['shop-gateway takes 540.5ms, normal 131.8ms', /shop-gateway.*540\.5ms.*131\.8ms/],
     ['SH-001 takes 0 orders per minute, normal 190', /SH-001.*0 单.*190/],
     [
-      '93.2% of the scanner devices with firmware 2.8.1 are offline or degraded, of the others 10%',
-      /2\.8\.1.*扫码枪.*93\.2%.*10%/,
+      '2,328 of 2,400 devices with kind scanner, firmware 2.8.1 are offline or not well, 12 of 1,200 others',
+      /^类型 扫码枪、固件 2\.8\.1：2,400 台设备中 2,328 台离线或异常（其余 1,200 台中 12 台）$/,
     ],
-    ['SH-001 went dark: 92.86% of its devices are offline', /SH-001.*92\.86%/],
+    ['97 of 100 devices are offline or not well: it is everywhere', /^全部 100 台设备中 97 台离线或异常$/],
     ['order-core is a core service, 3 stores are affected, that is 30 % of the chain', /order-core.*3 家门店.*30%/],
     ['checkout depends on order-core, which is failing (1 call away)', /checkout.*order-core.*1/],
     ['all alerts have been resolved for 8s', /8s/],

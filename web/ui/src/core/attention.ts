@@ -1,4 +1,4 @@
-import type { Incident, Severity } from './types';
+import type { CityState, Incident, Severity } from './types';
 
 const order: Severity[] = ['P1', 'P2', 'P3', 'P4'];
 
@@ -31,3 +31,7 @@ export function iconFor(incidents: Incident[], lost: boolean): string {
   if (p1 > 0) return `c${Math.min(10, p1)}`;
   return n > 0 ? `w${n}` : 'ok';
 }
+
+/** Whether so many devices are not well that it is worth to ask what they share. */
+export const manyUnwell = (cities: readonly CityState[]) =>
+  cities.reduce((n, c) => n + (c.states.offline ?? 0) + (c.states.degraded ?? 0), 0) >= 3;

@@ -2,7 +2,7 @@ import { untrack } from 'svelte';
 import { createSubscriber } from 'svelte/reactivity';
 import { worstFirst } from '../core/attention';
 import { Clockface, type Lang } from '../core/format';
-import { loadScreens, say, sayWord, sentenceText, type Args, type Key } from '../core/i18n';
+import { loadScreens, say, sayWord, sentenceText, type Args, type Key, type Part } from '../core/i18n';
 import { loadPrefs, savePrefs, type Prefs } from '../core/prefs';
 import { parseRoute, withQuery, type Route } from '../core/router';
 import { reason, Store } from '../core/store';
@@ -150,9 +150,15 @@ export async function speak(lang: Lang): Promise<void> {
 }
 
 /** A chunk with the words of the screens beyond the first, for it cannot speak without. */
-export async function withWords<T>(chunk: Promise<T>): Promise<T> {
+export async function withWords<T>(chunk: Promise<T>, ...more: Part[]): Promise<T> {
   // A switch of the language loads its own words: what is shown must not start anew for it.
-  const [it] = await Promise.all([chunk, loadScreens(untrack(() => prefs.lang))]);
+  const [it] = await Promise.all([
+    chunk,
+    loadScreens(
+      untrack(() => prefs.lang),
+      ...more,
+    ),
+  ]);
   return it;
 }
 

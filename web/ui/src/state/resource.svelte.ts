@@ -8,12 +8,12 @@ export class Resource<T> {
   error = $state.raw<Problem | null>(null);
   private refresher: Refresher | null = null;
 
-  /** Call it while a component starts. path is followed; null loads nothing. */
-  constructor(path: () => string | null, topics: string[] = [], everyMs = 10_000) {
+  /** Call it while a component starts. path is followed; null loads nothing. Never more often than every gapMs. */
+  constructor(path: () => string | null, topics: string[] = [], everyMs = 10_000, gapMs = 800) {
     $effect(() => {
       const wanted = path();
       if (wanted === null) return;
-      const refresher = new Refresher(() => this.load(wanted), 800);
+      const refresher = new Refresher(() => this.load(wanted), gapMs);
       this.refresher = refresher;
       refresher.soon();
       const timer = setInterval(() => refresher.soon(), everyMs);

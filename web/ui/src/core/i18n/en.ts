@@ -246,6 +246,8 @@ export const en = {
   'scope.firmware': 'firmware',
   'scope.device': 'device',
   'scope.unit': 'unit',
+  'scope.network': 'network',
+  'scope.change': 'change',
   'indicator.success_ratio': 'success ratio',
   'indicator.availability_ratio': 'availability',
   'indicator.latency_seconds': 'latency',

@@ -1,10 +1,11 @@
 import type { Lang } from '../format';
 import type { Evidence } from '../types';
 import type { FirstKey } from './en';
+import type { FleetKey } from './en-fleet';
 import type { ScreenKey } from './en-screens';
 import { wordOf } from './words';
 
-export type Key = FirstKey | ScreenKey;
+export type Key = FirstKey | ScreenKey | FleetKey;
 export type Dictionary = Readonly<Record<string, string>>;
 export type Args = Record<string, string | number>;
 
@@ -26,20 +27,39 @@ export interface Pack {
 }
 
 const packs: Partial<Record<Lang, Pack>> = {};
-const whole = new Set<Lang>();
-
 /** Loads what the first screen says in a language; nothing may be said in it before. */
 export async function loadLanguage(lang: Lang): Promise<void> {
   packs[lang] ??= (lang === 'zh' ? await import('./zh/index') : await import('./en-pack')).pack;
 }
 
-/** Loads all of a language: what the screens beyond the first say too. */
-export async function loadScreens(lang: Lang): Promise<void> {
+/** What is said beyond the first screen: on most screens, and on the fleet's. */
+export type Part = 'screens' | 'fleet';
+
+const parts: Record<Lang, Record<Part, () => Promise<Dictionary>>> = {
+  en: {
+    screens: async () => (await import('./en-screens')).enScreens,
+    fleet: async () => (await import('./en-fleet')).enFleet,
+  },
+  zh: {
+    screens: async () => (await import('./zh/rest')).screens(),
+    fleet: async () => (await import('./zh/zh-fleet')).zhFleet,
+  },
+};
+const wanted = new Set<Part>(['screens']);
+const loaded = new Set<string>();
+
+/** Loads what the screens beyond the first say, and what was loaded in another language: it may be seen. */
+export async function loadScreens(lang: Lang, ...more: Part[]): Promise<void> {
+  for (const part of more) wanted.add(part);
   await loadLanguage(lang);
-  if (whole.has(lang)) return;
-  const screens = lang === 'zh' ? (await import('./zh/rest')).screens() : (await import('./en-screens')).enScreens;
-  packs[lang] = { ...packs[lang]!, dictionary: { ...packs[lang]!.dictionary, ...screens } };
-  whole.add(lang);
+  await Promise.all([...wanted].map((part) => loadPart(lang, part)));
+}
+
+async function loadPart(lang: Lang, part: Part): Promise<void> {
+  if (loaded.has(`${lang} ${part}`)) return;
+  const words = await parts[lang][part]();
+  packs[lang] = { ...packs[lang]!, dictionary: { ...packs[lang]!.dictionary, ...words } };
+  loaded.add(`${lang} ${part}`);
 }
 
 function packOf(lang: Lang): Pack {

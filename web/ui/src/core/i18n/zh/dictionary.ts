@@ -246,6 +246,8 @@ export const zh: Record<FirstKey, string> = {
   'scope.firmware': '固件',
   'scope.device': '设备',
   'scope.unit': '实例',
+  'scope.network': '网络',
+  'scope.change': '变更',
   'indicator.success_ratio': '成功率',
   'indicator.availability_ratio': '可用率',
   'indicator.latency_seconds': '延迟',

@@ -23,14 +23,11 @@ const patterns: Said[] = [
   [/^(\S+) in (\S+) takes (.+), normal (.+)$/, '$2 的 $1 耗时 $3（平时 $4）'],
   [/^(\S+) on (\S+) takes (.+), normal (.+)$/, '$1 的实例 $2 耗时 $3（平时 $4）'],
   [/^(\S+) takes (.+), normal (.+)$/, '$1 耗时 $2（平时 $3）'],
-  [/^(\S+) went dark: (\S+) of its devices are offline$/, '$1 整店失联：$2 的设备离线'],
-  [/^(\S+) of the (\S+) devices in (\S+) are offline$/, '$3 的{kind:$2}有 $1 离线'],
-  [/^(\S+) of the (\S+) devices in (\S+) say that they are not well$/, '$3 的{kind:$2}有 $1 自报异常'],
+  [/^(\S+) of (\S+) devices are offline or not well: it is everywhere$/, '全部 $2 台设备中 $1 台离线或异常'],
   [
-    /^(\S+) of the (\S+) devices with firmware (\S+) are offline or degraded, of the others (\S+)$/,
-    '固件 $3 的{kind:$2}有 $1 离线或异常（其余 $4）',
+    /^(\S+) of (\S+) devices with (.+) are offline or not well, (\S+) of (\S+) others$/,
+    '{shared:$3}：$2 台设备中 $1 台离线或异常（其余 $5 台中 $4 台）',
   ],
-  [/^(\S+) of the (\S+) devices with firmware (\S+) are offline or degraded$/, '固件 $3 的{kind:$2}有 $1 离线或异常'],
   [/^(\S+) of (\S+) does not answer$/, '$2 的 $1 没有应答'],
 ];
 
@@ -61,12 +58,22 @@ const evidence: Said[] = [
   [/^(\d+) devices?$/, '$1 台设备'],
 ];
 
+/** What devices share: "kind scanner, firmware 4.2.1" with our words for its keys and kinds. */
+function sharedBy(list: string, word: Word): string {
+  const one = (part: string): string => {
+    const [, key = '', value = part] = /^(\S+) (.+)$/.exec(part) ?? [];
+    return `${word('scope', key)} ${key === 'kind' ? word('kind', value) : value}`.trim();
+  };
+  return list.split(', ').map(one).join('、');
+}
+
 /** Says one sentence of the server's in Chinese; word names kinds of device and indicators. Null when it is not known. */
 function whole(text: string, list: Said[], word: Word): string | null {
   for (const [pattern, said] of list) {
     if (pattern.test(text))
       return text
         .replace(pattern, said)
+        .replace(/\{shared:(.+?)\}/, (_, list: string) => sharedBy(list, word))
         .replace(/\{(kind|indicator):(\S+?)\}/g, (_, prefix: string, name: string) => word(prefix, name))
         .trimStart();
   }
