@@ -44,14 +44,17 @@ type cause struct {
 	Affected uint64  `json:"affected"`
 	Total    uint64  `json:"total"`
 	Lift     float64 `json:"lift"`
-	Text     string  `json:"text"`
 
 	seen, gone int   // looks on end
 	sent       int64 // when it was last told
 	children   children
 	cells      []uint32 // of the ledger, ascending
 	degraded   uint64
+	rest       share // outside of all causes that are told
 }
+
+// share is how many of how many.
+type share struct{ affected, total uint64 }
 
 // children are the stores in which a cause's devices are.
 type children struct {
@@ -150,7 +153,7 @@ func merge(before []*cause, found []explain.Cause, now int64) []*cause {
 			after = append(after, &cause{Scope: f.Scope, Since: now})
 		}
 		c := after[i]
-		c.Lift, c.Text = f.Lift, f.Text
+		c.Lift = f.Lift
 		c.seen++
 	}
 	return after
@@ -204,7 +207,7 @@ func alertOf(c *cause, rest uint64, now time.Time, over bool) ops.Alert {
 		Status: ops.Firing, Labels: labels, Source: "fleet", Fingerprint: ops.Fingerprint(labels),
 		StartsAt: ops.At(time.UnixMilli(c.Since).UTC()), EndsAt: ops.At(now.Add(goodFor)), UpdatedAt: ops.At(now),
 		Annotations: map[string]string{
-			"summary": c.Text, "affected": fmt.Sprint(c.Affected), "total": fmt.Sprint(c.Total), "lift": fmt.Sprintf("%.1f", c.Lift),
+			"summary": c.text(), "affected": fmt.Sprint(c.Affected), "total": fmt.Sprint(c.Total), "lift": fmt.Sprintf("%.1f", c.Lift),
 			"description": c.describe(rest),
 		},
 	}
@@ -248,6 +251,37 @@ func (c *cause) severity() string {
 		return "warning"
 	}
 	return "critical"
+}
+
+// text says a cause in one sentence.
+func (c *cause) text() string {
+	is := "are offline or not well"
+	switch c.degraded {
+	case 0:
+		is = "are offline"
+	case c.Affected:
+		is = "are not well"
+	}
+	things, where := "devices", ""
+	if k := c.Scope["kind"]; k != nil {
+		things = strings.Join(k, ", ") + " devices"
+	}
+	for _, k := range [...]string{"model", "firmware", "network", "region", "city", "store"} {
+		if v := c.Scope[k]; v != nil {
+			where += map[string]string{"model": " of model ", "firmware": " with firmware ", "network": " on network ", "region": " in ", "city": " in ", "store": " in "}[k] + strings.Join(v, ", ")
+		}
+	}
+	if v := c.Scope["change"]; v != nil {
+		where += " that " + strings.Join(v, ", ") + " went to"
+	}
+	text := fmt.Sprintf("%d of %d %s%s %s", c.Affected, c.Total, things, where, is)
+	if c.name() == "StoreDark" {
+		text = fmt.Sprintf("%s went dark: %d of %d devices %s", c.Scope["store"][0], c.Affected, c.Total, is)
+	}
+	if c.rest.total > 0 {
+		text += fmt.Sprintf(", %d of %d others", c.rest.affected, c.rest.total)
+	}
+	return text
 }
 
 // describe says what hangs on a cause.

@@ -202,6 +202,22 @@ func (l *ledger) measure(s *Service, scope map[string][]string) (c counted) {
 	return c
 }
 
+// outside counts what lies in none of the causes that are told.
+func (l *ledger) outside(causes []*cause) (out share) {
+	in := make([]bool, len(l.counts.Total))
+	for _, c := range causes {
+		for _, i := range c.cells {
+			in[i] = in[i] || c.Told
+		}
+	}
+	for i, n := range l.counts.Total {
+		if !in[i] {
+			out.affected, out.total = out.affected+uint64(l.counts.Affected[i]), out.total+uint64(n)
+		}
+	}
+	return out
+}
+
 // cellsOf lists the cells of a scope that a cause has.
 func (l *ledger) cellsOf(scope map[string][]string) (out []uint32) {
 	type want struct {

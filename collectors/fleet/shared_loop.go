@@ -102,6 +102,10 @@ func (s *Service) explain(ctx context.Context) {
 	}
 	var n news
 	sh.causes, n = look(sh.causes, found, func(scope map[string][]string) counted { return sh.ledger.measure(s, scope) }, now)
+	outside := sh.ledger.outside(sh.causes)
+	for _, c := range sh.causes {
+		c.rest = outside
+	}
 	s.tell(ctx, n, rest, at)
 	s.publish(rest)
 }
@@ -200,7 +204,7 @@ func (s *Service) publish(rest uint64) {
 	for _, c := range causes {
 		if c.Told {
 			view = append(view, ops.FleetCause{
-				Scope: c.Scope, Since: when(c.Since), Affected: c.Affected, Total: c.Total, Lift: c.Lift, Text: c.Text,
+				Scope: c.Scope, Since: when(c.Since), Affected: c.Affected, Total: c.Total, Lift: c.Lift, Text: c.text(),
 				Stores: c.children.stores, Worst: c.children.names, Gateways: c.children.silent,
 			})
 		}

@@ -132,6 +132,9 @@ func TestASilentGatewayExplainsItsStore(t *testing.T) {
 	f.run(20*time.Second, nil)
 	f.run(50*time.Second, func(h *ops.Heartbeat) bool { return h.Store == "ST-07" })
 	f.wantFiring("StoreDark store=ST-07")
+	if got, want := f.told[0].Summary(), "ST-07 went dark: 8 of 8 devices are offline, 0 of 312 others"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
 	if d := f.told[0].Annotations["description"]; !strings.Contains(d, "ST-07/gateway0") {
 		t.Errorf("it says %q", d)
 	}
@@ -212,6 +215,9 @@ func TestARecentChangeIsSomethingDevicesShare(t *testing.T) {
 		return h.Kind == "pos" && slices.Contains([]string{"ST-03", "ST-11", "ST-24", "ST-37"}, h.Store)
 	})
 	f.wantFiring("DevicesAfterChange change=CHG-7")
+	if got, want := f.told[0].Summary(), "16 of 16 devices that CHG-7 went to are offline, 0 of 304 others"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
 }
 
 func TestALookTellsWhatLastsAndEndsWhatIsGone(t *testing.T) {
@@ -221,7 +227,7 @@ func TestALookTellsWhatLastsAndEndsWhatIsGone(t *testing.T) {
 	step := func(found bool, m counted, now int64) (n news) {
 		var f []explain.Cause
 		if found {
-			f = []explain.Cause{{Scope: store, Lift: 9, Text: "x"}}
+			f = []explain.Cause{{Scope: store, Lift: 9}}
 		}
 		causes, n = look(causes, f, func(map[string][]string) counted { return m }, now)
 		for _, c := range n.fire {
