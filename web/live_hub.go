@@ -22,7 +22,7 @@ type liveLimits struct {
 }
 
 // maxBacklogBytes bounds the events of the backlog: a fleet that enrols writes large ones.
-const maxBacklogBytes = 8 << 20
+const maxBacklogBytes = 4 << 20
 
 var defaultLiveLimits = liveLimits{connections: 2000, backlog: 4096, deltas: 256, write: 10 * time.Second, ping: 20 * time.Second, replay: 2000}
 

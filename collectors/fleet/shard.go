@@ -16,14 +16,15 @@ const shardCount = 16
 type shard struct {
 	mu sync.RWMutex
 
-	rows  slab[row]
-	names arena
-	cells slab[cell]
-	sites []site
-	index map[string]uint32 // site by id
-	notes map[uint32]string // of the few devices that say something
-	gauge tracks            // of those that send readings
-	total tally
+	rows   slab[row]
+	names  arena
+	blocks blocks // of the sites' tables
+	cells  slab[cell]
+	sites  []site
+	index  map[string]uint32 // site by id
+	notes  map[uint32]string // of the few devices that say something
+	gauge  tracks            // of those that send readings
+	total  tally
 
 	past    past
 	flaps   map[uint32]flap     // links of devices that come and go
@@ -35,7 +36,7 @@ type shard struct {
 	firstTick int64 // row.hung counts from here
 
 	touched []uint32     // rows whose state changed since the wall last told
-	place   []uint32     // cell of the wall by row, made with a layout
+	place   slab[uint32] // cell of the wall by row, made with a layout
 	remake  bool         // the wall's layout is out of date
 	last    *ops.Receipt // of the latest mutation that holds something of this shard
 }
@@ -106,12 +107,13 @@ func (s *shard) find(st *site, device string) (uint32, bool) {
 func (s *shard) enter(st *site, id uint32) {
 	if 4*st.count >= 3*uint32(len(st.table)) {
 		old := st.table
-		st.table = make([]uint32, max(4, 2*len(old)))
+		st.table = s.blocks.get(uint32(max(4, 2*len(old))), s)
 		for _, v := range old {
 			if v != 0 {
 				st.slot(s.nameOf(v&slotRow-1), v&slotRow)
 			}
 		}
+		s.blocks.put(old)
 	}
 	st.slot(s.nameOf(id), id+1)
 	st.count++

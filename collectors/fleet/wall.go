@@ -36,7 +36,7 @@ func (s *Service) Wall(context.Context) (ops.Wall, error) {
 		st := on.site
 		ws := ops.WallStore{ID: st.ID, Name: st.Name, City: st.City, Offset: int(st.offset), Devices: make([]string, st.count-uint32(st.n[ops.Retired]))}
 		st.each(func(id uint32) {
-			if at := on.place[id]; at != noPlace {
+			if at := *on.place.at(id); at != noPlace {
 				w.Cells[at] = byte(on.rows.at(id).state)
 				ws.Devices[at-st.offset] = on.nameOf(id)
 			}
@@ -83,16 +83,16 @@ func (s *Service) lay() {
 	cell, ids := uint32(0), []uint32(nil)
 	for _, on := range s.ordered() {
 		on.site.offset = cell
-		if n := int(on.rows.n); len(on.place) < n {
-			on.place = append(on.place, make([]uint32, n-len(on.place))...)
+		for on.place.n < on.rows.n {
+			on.place.add(noPlace, on.shard)
 		}
 		ids = ids[:0]
 		on.site.each(func(id uint32) { ids = append(ids, id) })
 		slices.SortFunc(ids, func(a, b uint32) int { return strings.Compare(on.nameOf(a), on.nameOf(b)) })
 		for _, id := range ids {
-			on.place[id] = noPlace
+			*on.place.at(id) = noPlace
 			if on.rows.at(id).state != ops.Retired {
-				on.place[id] = cell
+				*on.place.at(id) = cell
 				cell++
 			}
 		}
@@ -151,8 +151,8 @@ func (s *Service) deltas(now int64, watched bool) (layout uint32, cells []uint32
 		for _, id := range sh.touched {
 			r := sh.rows.at(id)
 			r.flags &^= touched
-			if watched && int(id) < len(sh.place) && sh.place[id] != noPlace {
-				cells = append(cells, uint32(r.state)<<24|sh.place[id])
+			if watched && id < sh.place.n && *sh.place.at(id) != noPlace {
+				cells = append(cells, uint32(r.state)<<24|*sh.place.at(id))
 			}
 		}
 		sh.touched = sh.touched[:0]
