@@ -153,8 +153,8 @@ func (s *shard) remove(id uint32) {
 	delete(s.notes, id)
 	delete(s.past.head, id)
 	st.stale, s.remake = true, true
-	if int(id) < len(s.place) {
-		s.place[id] = noPlace
+	if id < s.place.n {
+		*s.place.at(id) = noPlace
 	}
 	r := s.rows.at(id)
 	r.name, r.flags, r.state = s.names.add(""), 0, ops.NeverSeen
