@@ -13,6 +13,7 @@ type change struct {
 	sh    *shard
 	id    uint32
 	from  ops.DeviceState // before the batch
+	told  bool            // its change of state is told; else it is part of its flapping
 	fresh bool            // it is new
 	facts bool            // its kind, model, firmware or status changed, or which of its readings are beyond their limits
 	kept  bool            // it is written, though nothing of this has changed
@@ -37,6 +38,7 @@ func (b *batch) add(sh *shard, c change) {
 	}
 	for i := len(b.changes) - 1; i >= 0; i-- { // a device twice in one batch is rare, and mostly near
 		if was := &b.changes[i]; was.id == c.id && was.sh == sh {
+			was.told = was.told || c.told
 			was.fresh = was.fresh || c.fresh
 			was.facts = was.facts || c.facts
 			was.kept = was.kept || c.kept
@@ -93,9 +95,9 @@ func (s *Service) write(b *batch, m *ops.Mutation) (data *told, subject string) 
 	for _, c := range b.changes {
 		r := c.sh.rows.at(c.id)
 		r.flags &^= changing
-		to := r.state
-		if mayFlap(c.from, to) && c.sh.flapping(c.id) {
-			to = c.from // that is part of its flapping
+		to := c.from
+		if c.told {
+			to = r.state
 		}
 		if to == c.from && !c.fresh && !c.facts && !c.kept {
 			continue // there and back within the batch

@@ -25,7 +25,7 @@ func (s *Service) Retire(ctx context.Context, who ops.Principal, devices []ops.D
 				continue
 			}
 			if from := t.sh.rows.at(id).state; from != ops.Retired {
-				t.batch.add(t.sh, change{id: id, from: from})
+				t.batch.add(t.sh, change{id: id, from: from, told: true})
 				t.sh.turn(id, ops.Retired, t.now)
 				t.sh.forget(id)
 				t.sh.dropTracks(id)

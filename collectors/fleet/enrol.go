@@ -67,7 +67,7 @@ func (t *turn) list(b *beat, dry bool, done *ops.Imported) string {
 		return ""
 	}
 	if r.state == ops.Retired {
-		t.batch.add(t.sh, change{id: id, from: r.state})
+		t.batch.add(t.sh, change{id: id, from: r.state, told: true})
 		r.seen, r.ago = 0, 0
 		t.sh.turn(id, ops.NeverSeen, t.now)
 		t.sh.remake = true

@@ -63,7 +63,7 @@ func (s *Service) turn(sh *shard, id uint32, to ops.DeviceState, now int64, b *b
 		return
 	}
 	sh.remember(id, from, to, now)
-	b.add(sh, change{id: id, from: from})
+	b.add(sh, change{id: id, from: from, told: true})
 }
 
 // link counts a change of a device's link, and says whether it is part of flapping.
@@ -134,7 +134,7 @@ func (s *Service) calm(now int64, b *batch) {
 		sh := &s.shards[i]
 		for site, g := range sh.gates {
 			if g.flap.since != 0 && now-g.flap.last >= s.flap.calm {
-				sh.calmStore(site, g, now, b)
+				sh.calmStore(site, g, b)
 			}
 			if g.flap.since == 0 && !g.down && g.turns[len(g.turns)-1] <= now-s.flap.window {
 				delete(sh.gates, site)
@@ -143,7 +143,7 @@ func (s *Service) calm(now int64, b *batch) {
 		for id, f := range sh.flaps {
 			g := sh.gates[sh.cells.at(sh.rows.at(id).cell).site]
 			if now-f.last >= s.flap.calm && (g == nil || g.flap.since == 0) {
-				sh.calmDevice(id, now, b)
+				sh.calmDevice(id, b)
 				b.deviceFlaps(sh, id, f, false)
 			}
 		}
@@ -151,7 +151,7 @@ func (s *Service) calm(now int64, b *batch) {
 }
 
 // calmDevice ends the flapping of a device, and writes how it is now.
-func (s *shard) calmDevice(id uint32, now int64, b *batch) {
+func (s *shard) calmDevice(id uint32, b *batch) {
 	r := s.rows.at(id)
 	if _, ok := s.flaps[id]; ok {
 		delete(s.flaps, id)
@@ -159,18 +159,18 @@ func (s *shard) calmDevice(id uint32, now int64, b *batch) {
 	}
 	delete(s.unsaved, id)
 	if was, known := s.past.last(id); known && was != r.state {
-		s.remember(id, was, r.state, now)
+		s.remember(id, was, r.state, r.since)
 	}
 	b.add(s, change{id: id, from: r.state, kept: true})
 }
 
 // calmStore ends the flapping of a store, and writes how those of its devices are that changed meanwhile.
-func (s *shard) calmStore(site uint32, g *gate, now int64, b *batch) {
+func (s *shard) calmStore(site uint32, g *gate, b *batch) {
 	b.storeFlaps(s, site, g.flap, false)
 	g.flap = flap{}
 	for id := range s.unsaved {
 		if r := s.rows.at(id); s.cells.at(r.cell).site == site && r.flags&flapping == 0 {
-			s.calmDevice(id, now, b)
+			s.calmDevice(id, b)
 		}
 	}
 }

@@ -41,9 +41,6 @@ func (m *memory) Append(mu ops.Mutation) *ops.Receipt {
 	for _, rec := range mu.Put {
 		m.rows[rec.Kind+" "+rec.ID] = rec
 	}
-	for _, rec := range mu.Delete {
-		delete(m.rows, rec.Kind+" "+rec.ID)
-	}
 	m.events = append(m.events, mu.Events...)
 	r.Settle(mu.Events, nil)
 	return r
