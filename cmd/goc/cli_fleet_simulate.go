@@ -28,6 +28,7 @@ type fleetSimulateCmd struct {
 	Pipeline    int           `help:"Requests under way on a connection." default:"1"`
 	NDJSON      bool          `name:"ndjson" help:"Objects a line each, in place of a JSON array."`
 	Encoding    string        `help:"gzip or zstd." enum:",gzip,zstd" default:""`
+	MQTT        string        `name:"mqtt" help:"Send each beat as a message to this server or broker." placeholder:"mqtt://HOST:1883"`
 	Seed        uint64        `help:"The same seed makes the same fleet and the same trouble." default:"1"`
 	YesReally   bool          `help:"Send to a server that is not on this machine."`
 }
@@ -38,12 +39,19 @@ func (k *fleetSimulateCmd) Run(ctx context.Context, c *client, s streams) error 
 	if err != nil {
 		return exit(exitUsage, errors.New("--server should read like http://127.0.0.1:8420"))
 	}
-	if !simulate.Loopback(server) && !k.YesReally {
+	to, mqtt := server, (*url.URL)(nil)
+	if k.MQTT != "" {
+		if mqtt, err = url.Parse(k.MQTT); err != nil {
+			return exit(exitUsage, errors.New("--mqtt should read like mqtt://127.0.0.1:1883"))
+		}
+		to = mqtt
+	}
+	if !simulate.Loopback(to) && !k.YesReally {
 		return exit(exitUsage, fmt.Errorf("%s is not this machine: this would enrol %d devices that do not exist there, send up to %d heartbeats a second for %s, and then let all of them go offline; --yes-really does it",
-			server.Host, k.Devices, k.Rate, k.For))
+			to.Host, k.Devices, k.Rate, k.For))
 	}
 	o := simulate.Options{
-		Server: server, Token: strings.TrimSpace(c.Token), Devices: k.Devices, PerStore: k.PerStore, Scenarios: k.Scenario, Share: k.Share, For: k.For,
+		Server: server, MQTT: mqtt, Token: strings.TrimSpace(c.Token), Devices: k.Devices, PerStore: k.PerStore, Scenarios: k.Scenario, Share: k.Share, For: k.For,
 		Interval: k.Interval, Rate: k.Rate, Batch: k.Batch, Lines: k.Connections, Pipeline: k.Pipeline, NDJSON: k.NDJSON,
 		Encoding: k.Encoding, Seed: k.Seed, Progress: func(p simulate.Progress) { tellProgress(s.err, p) },
 	}

@@ -133,10 +133,9 @@ type form struct {
 
 // appendBeats renders the beats of devices from to to at a moment, as the scenarios have it. It returns how many speak.
 func (f *fleet) appendBeats(b []byte, how *form, from, to int, m moment, trouble []scenario, ago int64) (_ []byte, n int) {
-	store, prefix := -1, [64]byte{}
-	lead := prefix[:0]
-	now := strconv.AppendInt(nil, m.unixMs-ago, 10)
-	open, between := byte('['), byte(',')
+	store, prefix, digits := -1, [64]byte{}, [20]byte{}
+	lead, now := prefix[:0], strconv.AppendInt(digits[:0], m.unixMs-ago, 10)
+	between, array := byte(','), !how.lines && to-from > 1
 	if how.lines {
 		between = '\n'
 	}
@@ -145,37 +144,45 @@ func (f *fleet) appendBeats(b []byte, how *form, from, to int, m moment, trouble
 			store = s
 			lead = append(append(append(prefix[:0], `{"store":"`...), StoreID(s)...), `","device":"`...)
 		}
-		var e effect
-		for t := range trouble {
-			trouble[t].of(f, &m, store, i, &e)
-		}
+		e := f.befalls(&m, trouble, store, i)
 		if e.silent {
 			continue
 		}
-		switch {
-		case n > 0:
+		if n > 0 {
 			b = append(b, between)
-		case !how.lines && to-from > 1:
-			b = append(b, open)
+		} else if array {
+			b = append(b, '[')
 		}
 		n++
-		d := i % f.perStore
-		mk := &how.kinds[f.kinds[d]].makes[f.makes[i]]
-		b = append(append(b, lead...), f.names[d]...)
-		if e.fresh {
-			b = append(b, mk.fresh...)
-		} else {
-			b = append(b, mk.usual...)
-		}
-		if e.skewMs == 0 {
-			b = append(b, now...)
-		} else {
-			b = strconv.AppendInt(b, m.unixMs-ago+e.skewMs, 10)
-		}
-		b = append(b, `,"status":"ok"}`...)
+		b = append(append(b, lead...), f.names[i%f.perStore]...)
+		b = f.appendRest(b, how, i, &e, now, m.unixMs-ago)
 	}
-	if n > 0 && !how.lines && to-from > 1 {
+	if n > 0 && array {
 		b = append(b, ']')
 	}
 	return b, n
+}
+
+// befalls is what the scenarios make of a device at a moment.
+func (f *fleet) befalls(m *moment, trouble []scenario, store, device int) (e effect) {
+	for t := range trouble {
+		trouble[t].of(f, m, store, device, &e)
+	}
+	return e
+}
+
+// appendRest writes a beat from its model on; now is its time as text.
+func (f *fleet) appendRest(b []byte, how *form, i int, e *effect, now []byte, unixMs int64) []byte {
+	mk := &how.kinds[f.kinds[i%f.perStore]].makes[f.makes[i]]
+	if e.fresh {
+		b = append(b, mk.fresh...)
+	} else {
+		b = append(b, mk.usual...)
+	}
+	if e.skewMs == 0 {
+		b = append(b, now...)
+	} else {
+		b = strconv.AppendInt(b, unixMs+e.skewMs, 10)
+	}
+	return append(b, `,"status":"ok"}`...)
 }

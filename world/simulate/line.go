@@ -52,25 +52,40 @@ type dialer = func(ctx context.Context, network, address string) (net.Conn, erro
 func dial(ctx context.Context, open dialer, to *url.URL, header []string) (*Line, error) {
 	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	host := to.Host
-	if to.Port() == "" {
-		host = net.JoinHostPort(to.Hostname(), map[string]string{"http": "80", "https": "443"}[to.Scheme])
-	}
-	conn, err := open(limited, "tcp", host)
+	conn, err := connect(limited, open, to)
 	if err != nil {
 		return nil, err
-	}
-	if to.Scheme == "https" {
-		secure := tls.Client(conn, &tls.Config{ServerName: to.Hostname()})
-		if err := secure.HandshakeContext(limited); err != nil {
-			conn.Close()
-			return nil, err
-		}
-		conn = secure
 	}
 	lines := append([]string{"POST " + to.RequestURI() + " HTTP/1.1", "Host: " + to.Host}, header...)
 	return &Line{conn: conn, r: bufio.NewReaderSize(conn, 16<<10), head: []byte(strings.Join(lines, "\r\n") + "\r\nContent-Length: ")}, nil
 }
+
+// connect opens a connection to the host of a URL, with TLS where its scheme says so.
+func connect(ctx context.Context, open dialer, to *url.URL) (net.Conn, error) {
+	host := to.Host
+	if to.Port() == "" {
+		host = net.JoinHostPort(to.Hostname(), map[string]string{"http": "80", "https": "443", "mqtt": "1883", "mqtts": "8883"}[to.Scheme])
+	}
+	conn, err := open(ctx, "tcp", host)
+	if err != nil || to.Scheme != "https" && to.Scheme != "mqtts" {
+		return conn, err
+	}
+	secure := tls.Client(conn, &tls.Config{ServerName: to.Hostname()})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// wire is a connection that beats go over: HTTP or MQTT.
+type wire interface {
+	send(body []byte, beats int) error
+	Answer() (Answer, error) // to the oldest that has none
+	Close() error
+}
+
+func (l *Line) send(body []byte, _ int) error { return l.Post(body) }
 
 // Close ends the connection.
 func (l *Line) Close() error { return l.conn.Close() }

@@ -18,6 +18,7 @@ import (
 // Options say what to drive, at whom and for how long. Server is required; what is zero has its default.
 type Options struct {
 	Server *url.URL
+	MQTT   *url.URL // where beats go in place of Server, each a message: mqtt://host:1883, or mqtts
 	Token  string
 
 	Devices   int           // 1,000
@@ -46,6 +47,7 @@ const (
 	maxLines = 10_000
 	maxPipe  = 1_000
 	maxBatch = 10_000
+	maxUnder = 60_000 // MQTT messages under way: their ids have 16 bits
 )
 
 // fill puts defaults where nothing is said, and checks the rest.
@@ -107,6 +109,12 @@ func (o *Options) validate() error {
 		return ops.Errorf(ops.Invalid, "must be gzip or zstd").At("encoding")
 	case o.Server == nil || o.Server.Host == "" || o.Server.Scheme != "http" && o.Server.Scheme != "https":
 		return ops.Errorf(ops.Invalid, "must be a URL like http://127.0.0.1:8420").At("server")
+	case o.MQTT != nil && (o.MQTT.Host == "" || o.MQTT.Scheme != "mqtt" && o.MQTT.Scheme != "mqtts"):
+		return ops.Errorf(ops.Invalid, "must be a URL like mqtt://127.0.0.1:1883").At("mqtt")
+	case o.MQTT != nil && o.Batch*o.Pipeline > maxUnder:
+		return ops.Errorf(ops.Invalid, "times batch must be at most %d with MQTT", maxUnder).At("pipeline")
+	case o.MQTT != nil && (o.NDJSON || o.Encoding != ""):
+		return ops.Errorf(ops.Invalid, "takes no encoding and no lines: each message is one beat").At("mqtt")
 	}
 	return nil
 }
@@ -177,11 +185,22 @@ type run struct {
 
 // greet opens one connection, so that a server that is not there is told at once.
 func (r *run) greet(ctx context.Context) error {
-	l, err := dial(ctx, r.o.dial, r.target(), nil)
-	if err != nil {
-		return ops.Errorf(ops.Unavailable, "%s cannot be reached: %v", r.o.Server.Host, err)
+	l, err := r.open(ctx)
+	switch {
+	case ops.KindOf(err) == ops.Denied:
+		return err
+	case err != nil:
+		return ops.Errorf(ops.Unavailable, "%s cannot be reached: %v", r.target().Host, err)
 	}
 	return l.Close()
+}
+
+// open opens a connection for beats.
+func (r *run) open(ctx context.Context) (wire, error) {
+	if r.o.MQTT != nil {
+		return dialMQTT(ctx, r.o.dial, r.o.MQTT, r.o.Token)
+	}
+	return dial(ctx, r.o.dial, r.target(), r.header())
 }
 
 // path is a URL of the server's API.
@@ -191,7 +210,12 @@ func (r *run) path(path string) *url.URL {
 	return &u
 }
 
-func (r *run) target() *url.URL { return r.path("heartbeats") }
+func (r *run) target() *url.URL {
+	if r.o.MQTT != nil {
+		return r.o.MQTT
+	}
+	return r.path("heartbeats")
+}
 
 func (r *run) header() (lines []string) {
 	lines = append(lines, "User-Agent: goc-fleet-simulate", "Content-Type: application/json")

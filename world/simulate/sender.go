@@ -26,7 +26,7 @@ type sender struct {
 	*run
 	batches []batch
 	rushes  []rush
-	line    *Line
+	line    wire
 	under   []post // requests under way, the oldest first
 	rng     *rand.Rand
 	body    []byte
@@ -35,6 +35,7 @@ type sender struct {
 	zs      *zstd.Encoder
 	packs   []byte
 	expect  []byte
+	packet  uint16 // the id of the MQTT message sent last
 
 	later  []post        // what the server put off
 	failed int           // answers in a row that said so
@@ -202,17 +203,16 @@ func (s *sender) again(ctx context.Context) {
 // post posts a batch, unless none of its devices speaks; ago is by how many ms its beats are older.
 func (s *sender) post(ctx context.Context, b batch, ago int64) {
 	now := time.Now()
-	var n int
-	s.body, n = s.fleet.appendBeats(s.body[:0], &s.form, b.from, b.to, s.moment(now), s.trouble, ago)
+	n := s.render(b, now, ago)
 	if n == 0 || s.limit.WaitN(ctx, n) != nil {
 		return
 	}
 	for s.line == nil {
-		if err := s.dial(ctx); err != nil {
+		if s.dial(ctx) != nil {
 			return
 		}
 	}
-	if err := s.line.Post(s.pack()); err != nil {
+	if err := s.line.send(s.pack(), n); err != nil {
 		s.lost()
 		return
 	}
@@ -220,6 +220,16 @@ func (s *sender) post(ctx context.Context, b batch, ago int64) {
 	s.sent.Add(int64(n))
 	s.requests.Add(1)
 	s.read(s.o.Pipeline - 1)
+}
+
+// render puts together what a batch says, and returns how many of its devices speak.
+func (s *sender) render(b batch, now time.Time, ago int64) (n int) {
+	if s.o.MQTT != nil {
+		s.body, n = s.fleet.appendPublishes(s.body[:0], &s.form, b.from, b.to, s.moment(now), s.trouble, ago, &s.packet)
+		return n
+	}
+	s.body, n = s.fleet.appendBeats(s.body[:0], &s.form, b.from, b.to, s.moment(now), s.trouble, ago)
+	return n
 }
 
 // pack packs the body as it is to be sent.
@@ -241,10 +251,14 @@ func (s *sender) pack() []byte {
 // dial opens the connection, trying again for as long as the run lasts.
 func (s *sender) dial(ctx context.Context) error {
 	for try := 0; ; try++ {
-		l, err := dial(ctx, s.o.dial, s.target(), s.header())
+		line, err := s.open(ctx)
 		if err == nil {
-			s.line = l
+			s.line = line
 			return nil
+		}
+		if ops.KindOf(err) == ops.Denied {
+			s.refuse(err)
+			return err
 		}
 		s.broken.Add(1)
 		if !s.backOff(ctx, try, 0) {
