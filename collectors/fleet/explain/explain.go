@@ -7,12 +7,12 @@ import (
 
 // Bounds of one search.
 const (
-	kept        = 8       // sets that are looked at closely
+	kept        = 6       // sets that are looked at closely
 	worthALook  = .6      // of the best score, what a set must have to be among them
-	visited     = 250_000 // cells that are visited at least; and twice as many as there are
+	visited     = 250_000 // cells that the sets of two and more terms may visit, and three times as many as there are
 	mixedFrom   = .1      // of a set's devices, how many must be in cells that speak against it for two causes to be tried in its place
 	worthASplit = 1.2     // of the score of one cause, what two in its place must have
-	manyOfAll   = .05     // the share affected from which on the whole is looked at as one set
+	manyOfAll   = .1      // the share affected from which on the whole is looked at as one set
 	rounds      = 3       // of looking at all causes again, as long as one comes out differently
 	mostCauses  = 32
 )
@@ -38,7 +38,7 @@ func (x *Index) Explain(c Counts, o Options) (Result, error) {
 	e.everywhere = excess > manyOfAll
 	e.expect(0)
 	if 2*e.unknown > all.total {
-		e.expect(excess / 4) // a guess, until the first cause is known
+		e.settle(excess / 4) // a guess
 	}
 	e.add()
 	for range rounds {
@@ -80,7 +80,6 @@ type chosen struct {
 
 // add names causes as long as one pays for its name.
 func (e *explanation) add() {
-	all := e.rest().total
 	for len(e.chosen) < e.o.MaxCauses {
 		pool := e.look(anyShare)
 		if len(pool) == 0 {
@@ -88,9 +87,7 @@ func (e *explanation) add() {
 		}
 		e.chosen = append(e.chosen, chosen{pool[0], pool[1:]})
 		e.cover(pool[0].terms)
-		if rest := e.rest(); 20*rest.total > all {
-			e.expect(e.excess(rest))
-		}
+		e.settle(e.excess(e.rest()))
 	}
 }
 
@@ -155,7 +152,11 @@ func (e *explanation) split(f found) (part, other found, ok bool) {
 	if part.score <= 0 || len(pool) == 0 {
 		return part, other, false
 	}
-	return part, pool[0], part.score+pool[0].score > f.score*worthASplit
+	margin := worthASplit
+	if len(f.terms) == 0 {
+		margin = 1 // everything is the last that is named
+	}
+	return part, pool[0], part.score+pool[0].score > f.score*margin
 }
 
 // mixed says that many cells of the set speak against it.
@@ -218,13 +219,19 @@ func (e *explanation) recount(i uint32, by int) {
 	}
 }
 
-// look finds what one more cause could be, best first. It searches for hits of the given kind.
+// look finds what one more cause could be, best first. It searches for hits of the given kind; where the best of these is
+// not what it seemed, because a large part of it is not hit at all, for hits like those in it.
 func (e *explanation) look(r rates) []found {
-	pool := e.seek(r, another)
+	sets := e.seek(r, another)
 	if e.silent == 0 && e.everywhere {
-		pool = append(pool, found{})
+		sets = append(sets, found{})
 	}
-	return e.rank(pool)
+	pool := e.rank(slices.Clone(sets))
+	if len(sets) == 0 || len(pool) > 0 && 2*pool[0].score > sets[0].score {
+		return pool
+	}
+	e.score(&sets[0])
+	return e.rank(append(pool, e.seek(sets[0].rates, another)...))
 }
 
 // rank scores each set under the model that fits it best, and leaves those that are worth their names, best first.
@@ -253,7 +260,7 @@ func distinct(pool []found) []found {
 
 // seek finds the best sets under the model of one cause, each of which costs so much.
 func (e *explanation) seek(r rates, cost float64) []found {
-	s := &search{Index: e.Index, class: e.say, counts: e.profiles, depth: e.o.MaxDepth, budget: visited + 2*e.cells}
+	s := &search{Index: e.Index, class: e.say, counts: e.profiles, depth: e.o.MaxDepth}
 	s.say, s.empty = e.says(r)
 	s.gains, s.beyond = make([]float64, len(e.classes)), make([]float64, len(e.classes))
 	for i, c := range e.classes {

@@ -65,17 +65,40 @@ func (e *explanation) known(id *uint32, f figures) uint32 {
 // expect takes what is affected on top of the cells' own normal shares for normal as well.
 func (e *explanation) expect(drift float64) {
 	e.drift = max(drift, leastShare)
-	plain := around(e.drift).likelihood(e.most)
+	plain, hit := around(e.drift).likelihood(e.most), anyShare.likelihood(e.most)
 	for i := range e.classes[1:] {
 		c := &e.classes[i+1]
 		c.share = min(c.usual+e.drift, 1)
 		if c.plain() {
 			c.normal = plain.of(c.affected, c.total)
 		} else {
-			c.normal = around(c.share).likelihood(0).of(c.affected, c.total)
+			c.normal = around(c.share).logP(float64(c.affected), float64(c.total))
 		}
+		c.any = c.odds(hit)
 	}
 }
+
+// settle finds what is affected besides what is normal for each cell, from the share of the rest: cells that look hit by
+// something not named yet count less.
+func (e *explanation) settle(drift float64) {
+	cells := make([]float64, len(e.classes))
+	for _, c := range e.say {
+		cells[c]++
+	}
+	e.expect(drift)
+	for range 2 {
+		var a, n float64
+		for i, c := range e.classes[1:] {
+			w := cells[i+1] / (1 + rarelyHit*math.Exp(min(c.any, 100)))
+			a += w * (float64(c.affected) - c.usual*float64(c.total))
+			n += w * float64(c.total)
+		}
+		e.expect(max(a, 0) / (n + 1))
+	}
+}
+
+// rarelyHit are the odds of a cell to be hit, where nothing is known of it.
+const rarelyHit = .02
 
 // rest counts what no cause covers.
 func (e *explanation) rest() tally {
@@ -112,7 +135,9 @@ func (e *explanation) says(r rates) (classes, empty []say) {
 			}
 			classes[i] = empty[c.total]
 		}
-		classes[i].odds = c.odds(hit)
+		if classes[i].odds = c.any; r != anyShare {
+			classes[i].odds = c.odds(hit)
+		}
 	}
 	return classes, empty
 }
@@ -162,31 +187,28 @@ func (e *explanation) histogram(terms []term) []crowd {
 	return out
 }
 
-// fitted finds the share that a cause affects, if the set is one: that of the cells that look hit, again and again.
+// fitted finds the share that a cause affects, if the set is one: that of the cells that look hit, and once more with the
+// share so found.
 func (e *explanation) fitted(set []crowd) rates {
-	r, was := anyShare, 0.0
-	for range 3 {
-		var a, n float64
-		l := r.likelihood(e.most)
-		for _, c := range set {
-			odds := c.odds(l)
-			if odds <= lnMiss {
-				continue
-			}
-			hit := c.cells
-			if odds < 10 {
-				hit *= 1 - (1-reach)/math.Exp(odds)
-			}
-			a, n = a+hit*float64(c.affected), n+hit*float64(c.total)
+	r := around(hitShare(set, func(c crowd) float64 { return c.any }))
+	l := r.likelihood(e.most)
+	return around(hitShare(set, func(c crowd) float64 { return c.odds(l) }))
+}
+
+// hitShare is the share of the affected in the cells of a set, each counted as far as it is hit by the odds.
+func hitShare(set []crowd, odds func(c crowd) float64) float64 {
+	var a, n float64
+	for _, c := range set {
+		d, hit := odds(c), c.cells
+		if d <= lnMiss {
+			continue
 		}
-		share := (a + .5) / (n + 1)
-		r = around(share)
-		if math.Abs(share-was) < was/200 {
-			break
+		if d < 10 {
+			hit *= 1 - (1-reach)/math.Exp(d)
 		}
-		was = share
+		a, n = a+hit*float64(c.affected), n+hit*float64(c.total)
 	}
-	return r
+	return (a + .5) / (n + 1)
 }
 
 // score weighs a set under the model that fits it best, less its price.

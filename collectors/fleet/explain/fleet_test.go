@@ -277,3 +277,23 @@ func TestTwoCausesAtOnceAreSeparated(t *testing.T) {
 		t.Error("fewer than 95 of 100")
 	}
 }
+
+func TestMoreDarkStoresThanAreNamedDoNotHideOneAnother(t *testing.T) {
+	for seed := range uint64(5) {
+		r := rand.New(rand.NewPCG(seed, 8))
+		c := newChain(r, 800, 200)
+		var dark []set
+		var shares []float64
+		for range 40 {
+			dark, shares = append(dark, set{store: uint32(r.IntN(800))}), append(shares, .3+.7*r.Float64())
+		}
+		in := explain.Input{Axes: c.axes, Counts: explain.Counts{Total: c.total, Affected: c.strike(r, dark, shares, .004)}}
+		got, err := explain.Explain(in, explain.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(scopes(got)); n != 8 {
+			t.Errorf("seed %d: %d causes are named, not as many as may be", seed, n)
+		}
+	}
+}

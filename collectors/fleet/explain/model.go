@@ -26,6 +26,18 @@ func around(share float64) rates {
 // anyShare is what is known of a cause before it is seen.
 var anyShare = rates{1, 1}
 
+// logP is the log-probability of a affected in n, but for the binomial coefficient, which cancels in every comparison.
+func (r rates) logP(a, n float64) float64 {
+	return lnBeta(r.alpha+a, r.beta+n-a) - lnBeta(r.alpha, r.beta)
+}
+
+func lnBeta(a, b float64) float64 {
+	x, _ := math.Lgamma(a)
+	y, _ := math.Lgamma(b)
+	z, _ := math.Lgamma(a + b)
+	return x + y - z
+}
+
 // tabled is up to which count the logarithms of products are kept in a table.
 const tabled = 256
 
@@ -52,8 +64,7 @@ func (p product) ln(n uint32) float64 {
 	return top - p.lnGamma
 }
 
-// likelihood gives the log-probability of counts under rates, but for the binomial coefficient, which cancels in every
-// comparison.
+// likelihood is logP from tables, for rates under which many counts are looked at.
 type likelihood struct{ affected, well, all product }
 
 func (r rates) likelihood(most uint32) likelihood {
@@ -70,6 +81,7 @@ type class struct {
 	figures
 	share  float64 // what is normal now
 	normal float64 // log-probability of the figures when that is so
+	any    float64 // odds under anyShare
 }
 
 // lnReach and lnMiss are the two ends of what a cell can say.

@@ -61,7 +61,7 @@ type say struct{ odds, mean, variance float64 }
 func (s *search) open(terms []term, price float64, cells, hot []uint32) {
 	var next []candidate
 	for _, axis := range s.order[s.after(terms):] {
-		if !s.decided(terms, axis) && s.budget > 0 {
+		if !s.decided(terms, axis) {
 			first := len(next)
 			next = s.weigh(next, axis, price+s.price[axis], cells, hot, len(terms) == 0)
 			for _, c := range next[first:] {
@@ -71,6 +71,9 @@ func (s *search) open(terms []term, price float64, cells, hot []uint32) {
 	}
 	if len(terms)+1 >= s.depth {
 		return
+	}
+	if len(terms) == 0 {
+		s.budget = visited + 3*s.cells // the sets of one term are always weighed
 	}
 	next = slices.DeleteFunc(next, func(c candidate) bool { return c.part <= s.floor() })
 	slices.SortStableFunc(next, func(a, b candidate) int { return cmp.Compare(b.surprise, a.surprise) })
