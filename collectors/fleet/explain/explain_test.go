@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -164,5 +165,23 @@ func TestAnIndexAnswersManyTimesAsOfTheFirst(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("with %d more: %+v, afresh %+v", n, got, want)
 		}
+	}
+}
+
+func TestWhatHitsEverythingIsOneCauseInCellsOfOneDevice(t *testing.T) {
+	in := explain.Input{Axes: []explain.Axis{{Name: "store"}, {Name: "kind", Values: []string{"pos", "scale"}}}}
+	for i := range uint32(200) {
+		in.Axes[0].Values = append(in.Axes[0].Values, fmt.Sprint("ST-", i))
+		for k := range uint32(2) {
+			in.Axes[0].Code, in.Axes[1].Code = append(in.Axes[0].Code, i), append(in.Axes[1].Code, k)
+			in.Affected, in.Total = append(in.Affected, 1), append(in.Total, 1)
+		}
+	}
+	r, err := explain.Explain(in, explain.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Causes) != 1 || len(r.Causes[0].Scope) != 0 {
+		t.Errorf("%+v", r)
 	}
 }

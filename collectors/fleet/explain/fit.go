@@ -78,8 +78,8 @@ func (e *explanation) expect(drift float64) {
 	}
 }
 
-// settle finds what is affected besides what is normal for each cell, from the share of the rest: cells that look hit by
-// something not named yet count less.
+// settle finds what is affected besides what is normal for each cell, from the share that it is at most:
+// cells that look hit by something not named yet count less.
 func (e *explanation) settle(drift float64) {
 	cells := make([]float64, len(e.classes))
 	for _, c := range e.say {
@@ -89,11 +89,11 @@ func (e *explanation) settle(drift float64) {
 	for range 2 {
 		var a, n float64
 		for i, c := range e.classes[1:] {
-			w := cells[i+1] / (1 + rarelyHit*math.Exp(min(c.any, 100)))
-			a += w * (float64(c.affected) - c.usual*float64(c.total))
-			n += w * float64(c.total)
+			normal := 1 / (1 + rarelyHit*math.Exp(min(c.any, 100)))
+			a += cells[i+1] * normal * (float64(c.affected) - c.usual*float64(c.total))
+			n += cells[i+1] * normal * float64(c.total)
 		}
-		e.expect(max(a, 0) / (n + 1))
+		e.expect(min(max(a, 0)/(n+1), drift))
 	}
 }
 
