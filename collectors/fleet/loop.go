@@ -14,8 +14,6 @@ import (
 func (s *Service) Run(ctx context.Context) error {
 	beat := time.NewTicker(tick)
 	defer beat.Stop()
-	check := time.NewTicker(time.Duration(s.cfg.Checkpoint))
-	defer check.Stop()
 	s.lock(allShards)
 	s.ready = s.now().UnixMilli()
 	s.ticked = s.ready
@@ -25,9 +23,11 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.cfg.Explain != "off" {
 		looking.Go(func() { s.explainLoop(ctx) })
 	}
+	looking.Go(func() { s.keepLoop(ctx) })
 	for {
 		select {
 		case <-ctx.Done():
+			looking.Wait()
 			if r := s.checkpoint(); r != nil {
 				bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 				defer cancel()
@@ -38,6 +38,19 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-beat.C:
 			s.tick()
 			s.flushWall()
+		}
+	}
+}
+
+// keepLoop writes checkpoints until ctx ends. It has a goroutine of its own: that of a full fleet takes longer than
+// deadlines may wait.
+func (s *Service) keepLoop(ctx context.Context) {
+	check := time.NewTicker(time.Duration(s.cfg.Checkpoint))
+	defer check.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
 		case <-check.C:
 			s.checkpoint()
 			s.sweep()
