@@ -99,6 +99,16 @@ func (r *Receipt) Wait(ctx context.Context) ([]Event, error) {
 	}
 }
 
+// Settled says without waiting whether the mutation is on disk; err is as Wait's.
+func (r *Receipt) Settled() (done bool, err error) {
+	select {
+	case <-r.done:
+		return true, r.err
+	default:
+		return false, nil
+	}
+}
+
 // EventQuery selects events in order of Seq: those after Since, at most Limit; Topic and Subject narrow when set.
 type EventQuery struct {
 	Since   int64

@@ -7,7 +7,8 @@
 //     store (kind "fleet_seen", id the store's) every Config.Checkpoint and when Run ends, so after a crash seen_at may
 //     be that much too old; battery, readings and note are written with the device's next record. When a reading goes
 //     beyond its limit or comes back, that is a change of facts. Histories of readings are in memory only (track.go).
-//   - A state that the deadline loop sets is on disk within one commit of the journal; nobody waits for it.
+//   - A state that the deadline loop sets is on disk within one commit of the journal; nobody waits for it, but
+//     the watchers of the wall are told only then.
 //
 // Whose clock counts: a beat counts as life at the time it arrives, so a device whose clock is wrong is not taken for
 // dead. What it says (facts, battery, note) is ordered by its own `at`: one that is older than what is known changes

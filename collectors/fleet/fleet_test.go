@@ -18,6 +18,7 @@ type memory struct {
 	rows   map[string]ops.Record
 	events []ops.Event
 	hold   bool // do not settle receipts
+	held   []*ops.Receipt
 	fail   error
 }
 
@@ -26,6 +27,7 @@ func (m *memory) Append(mu ops.Mutation) *ops.Receipt {
 	defer m.mu.Unlock()
 	r := ops.NewReceipt()
 	if m.hold {
+		m.held = append(m.held, r)
 		return r
 	}
 	if m.fail != nil {
@@ -44,6 +46,16 @@ func (m *memory) Append(mu ops.Mutation) *ops.Receipt {
 	m.events = append(m.events, mu.Events...)
 	r.Settle(mu.Events, nil)
 	return r
+}
+
+// release settles the receipts that were held.
+func (m *memory) release() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.held {
+		r.Settle(nil, nil)
+	}
+	m.hold, m.held = false, nil
 }
 
 func (m *memory) Load(_ context.Context, kind string, each func(ops.Record) error) error {

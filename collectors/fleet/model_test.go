@@ -266,3 +266,26 @@ func TestTheWallTellsWhatChanged(t *testing.T) {
 		t.Error("a watcher was called after it had ended its watch")
 	}
 }
+
+// The wall tells nothing that a crash could take back.
+func TestTheWallTellsAChangeOnceItIsOnDisk(t *testing.T) {
+	f := newFixture(t, Config{})
+	f.beat(pos("SH-001", 1))
+	told := 0
+	if _, err := f.Wall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.WatchWall(func(_ uint32, cells []uint32) { told += len(cells) })
+	f.flushWall()
+	told = 0
+	f.j.hold = true
+	f.pass(11 * time.Second)
+	f.want("SH-001", "pos-01", ops.Late)
+	if f.flushWall(); told != 0 {
+		t.Error("a change was told before it was on disk")
+	}
+	f.j.release()
+	if f.flushWall(); told != 1 {
+		t.Errorf("%d changes are told once one is on disk", told)
+	}
+}

@@ -116,6 +116,16 @@ func (s *Service) unlock(mask uint32) (wait receipts) {
 	return wait
 }
 
+// settled says without waiting whether all is on disk.
+func (w *receipts) settled() (all bool, err error) {
+	for _, r := range w.all[:w.n] {
+		if done, failed := r.Settled(); !done || failed != nil {
+			return done, failed
+		}
+	}
+	return true, nil
+}
+
 func (w *receipts) done(ctx context.Context) error {
 	for _, r := range w.all[:w.n] {
 		if _, err := r.Wait(ctx); err != nil {

@@ -15,12 +15,20 @@ type wall struct {
 	mu       sync.Mutex // serialises the calls to watchers; taken before the Service's lock
 	watchers map[int]func(uint32, []uint32)
 	next     int
-	flushed  int64 // Unix ms of the last call
+	flushed  int64    // Unix ms of the last call
+	pending  *repaint // taken, and not yet told
 
 	layout uint32 // the rest is guarded by the locks of all shards
 	cells  uint32 // of the layout
 	told   uint32 // the layout that watchers were last told
 	laid   int64  // when the layout was last made, Unix ms
+}
+
+// repaint is what watchers are to be told once it is on disk: nothing is announced that a crash could take back.
+type repaint struct {
+	layout uint32
+	cells  []uint32
+	wait   receipts
 }
 
 const relayPeriod = 1000 // ms between two layouts that watchers are told of while devices stream in
@@ -129,20 +137,39 @@ func (s *Service) flushWall() {
 	if now-w.flushed < wallPeriod.Milliseconds() {
 		return
 	}
-	layout, cells, news := s.deltas(now, len(w.watchers) > 0)
-	if !news {
+	if w.pending == nil {
+		w.pending = s.deltas(now, len(w.watchers) > 0)
+	}
+	if w.pending == nil {
 		return
+	}
+	done, err := w.pending.wait.settled()
+	if !done {
+		return // the next tick looks again
+	}
+	n := w.pending
+	if w.pending = nil; err != nil {
+		return // the journal has stopped, and nothing more is told
 	}
 	w.flushed = now
 	for _, fn := range w.watchers {
-		fn(layout, cells)
+		fn(n.layout, n.cells)
 	}
 }
 
 // deltas takes the cells that changed since the last call, and makes a new layout when one is due and someone watches.
-func (s *Service) deltas(now int64, watched bool) (layout uint32, cells []uint32, news bool) {
+func (s *Service) deltas(now int64, watched bool) *repaint {
 	s.lock(allShards)
-	defer s.unlock(allShards)
+	out := s.changed(now, watched)
+	wait := s.unlock(allShards)
+	if out != nil {
+		out.wait = wait
+	}
+	return out
+}
+
+func (s *Service) changed(now int64, watched bool) *repaint {
+	var cells []uint32
 	if watched && now-s.wall.laid >= relayPeriod {
 		s.lay()
 	}
@@ -157,7 +184,9 @@ func (s *Service) deltas(now int64, watched bool) (layout uint32, cells []uint32
 		}
 		sh.touched = sh.touched[:0]
 	}
-	news = len(cells) > 0 || s.wall.told != s.wall.layout
+	if len(cells) == 0 && s.wall.told == s.wall.layout {
+		return nil
+	}
 	s.wall.told = s.wall.layout
-	return s.wall.layout, cells, news
+	return &repaint{layout: s.wall.layout, cells: cells}
 }
