@@ -22,4 +22,6 @@ node web/ui/e2e/acts.mjs bin/goc "$out" "$port"
 node web/ui/e2e/gate.mjs bin/goc "$out" "$port"
 # What devices share, on a fleet of its own.
 node web/ui/e2e/fleet.mjs bin/goc "$out" "$port"
+# A store's devices: their readings, why one is degraded, its changes of state.
+node web/ui/e2e/devices.mjs bin/goc "$out" "$port"
 echo "screenshots in $out"

@@ -431,6 +431,20 @@ export interface Device {
   flapping?: boolean;
   clock_off_s?: number;
   history?: DeviceTurn[] | null;
+  readings?: Reading[] | null;
+  /** Why it is degraded, in sentences. */
+  why?: string[] | null;
+}
+/** What a device tells beyond that it is alive. */
+export interface Reading {
+  name: string;
+  value: number;
+  at: Time;
+  low?: number;
+  high?: number;
+  /** It makes the device degraded. */
+  beyond: boolean;
+  history?: { at: Time; value: number }[] | null;
 }
 export interface DeviceTurn {
   at: Time;

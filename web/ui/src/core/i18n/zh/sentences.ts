@@ -28,6 +28,7 @@ const patterns: Said[] = [
     /^(\S+) of (\S+) devices with (.+) are offline or not well, (\S+) of (\S+) others$/,
     '{shared:$3}：$2 台设备中 $1 台离线或异常（其余 $5 台中 $4 台）',
   ],
+  [/^(\S+) of the (\S+) devices in (\S+) are beyond their limit of (\S+)$/, '$3 的{kind:$2}有 $1 {reading:$4}越限'],
   [/^(\S+) of (\S+) does not answer$/, '$2 的 $1 没有应答'],
 ];
 
@@ -67,14 +68,14 @@ function sharedBy(list: string, word: Word): string {
   return list.split(', ').map(one).join('、');
 }
 
-/** Says one sentence of the server's in Chinese; word names kinds of device and indicators. Null when it is not known. */
+/** Says one sentence of the server's in Chinese; word names kinds, indicators and readings. Null when it is not known. */
 function whole(text: string, list: Said[], word: Word): string | null {
   for (const [pattern, said] of list) {
     if (pattern.test(text))
       return text
         .replace(pattern, said)
         .replace(/\{shared:(.+?)\}/, (_, list: string) => sharedBy(list, word))
-        .replace(/\{(kind|indicator):(\S+?)\}/g, (_, prefix: string, name: string) => word(prefix, name))
+        .replace(/\{(kind|indicator|reading):(\S+?)\}/g, (_, prefix: string, name: string) => word(prefix, name))
         .trimStart();
   }
   return null;
