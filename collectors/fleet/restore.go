@@ -97,8 +97,12 @@ func (s *Service) restoreSeen(rec ops.Record) error {
 		return nil
 	}
 	for i, device := range seen.Devices {
-		if id, ok := sh.find(&sh.sites[site], device); ok && sh.rows.at(id).seen != 0 {
-			r := sh.rows.at(id)
+		id, ok := sh.find(&sh.sites[site], device)
+		if !ok {
+			continue
+		}
+		// One that is expected again has not been seen since, whatever was written before.
+		if r := sh.rows.at(id); r.seen != 0 || r.state == ops.Retired {
 			r.setSeen(max(r.seen, seen.Seen[i]), r.at())
 		}
 	}
