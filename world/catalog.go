@@ -59,11 +59,17 @@ var services = [24]service{
 // soft are the callees whose failure does not fail their caller: an order without a recommendation is still an order.
 var soft = map[string]bool{"recommendation": true, "loyalty": true, "invoice": true, "notification": true}
 
-// deviceKinds says how many of each kind a store has: 50 together.
-var deviceKinds = [5]struct {
+// deviceKind is one kind of a store's devices.
+type deviceKind struct {
 	name, model, firmware string
 	n                     int
-}{
+}
+
+// handheld says whether it has a battery.
+func (k *deviceKind) handheld() bool { return k.name == "rider_terminal" || k.name == "scanner" }
+
+// deviceKinds says how many of each kind a store has: 50 together.
+var deviceKinds = [5]deviceKind{
 	{"pos", "P-300", "4.1.0", 8},
 	{"scanner", "S-20", "2.7.3", 18},
 	{"rider_terminal", "R-8", "7.0.2", 12},
@@ -90,7 +96,12 @@ func Catalog() *ops.Catalog {
 		}
 	}
 	for _, k := range deviceKinds {
-		c.DeviceKinds = append(c.DeviceKinds, ops.DeviceKind{Name: k.name, Interval: ops.Duration(time.Second), Grace: ops.Duration(2 * time.Second)})
+		kind := ops.DeviceKind{Name: k.name, Interval: ops.Duration(time.Second), Grace: ops.Duration(2 * time.Second)}
+		if k.handheld() {
+			low := 0.15
+			kind.Telemetry = &ops.Telemetry{Battery: &ops.Limit{Low: &low}}
+		}
+		c.DeviceKinds = append(c.DeviceKinds, kind)
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -76,7 +77,8 @@ func (d *devices) run(ctx context.Context, store string, rng *rand.Rand) {
 func (d *devices) batch(store string) []beat {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	at := time.Now().UTC()
+	now := at.Format("2006-01-02T15:04:05.000Z")
 	var out []beat
 	for _, k := range deviceKinds {
 		fw := k.firmware
@@ -92,13 +94,20 @@ func (d *devices) batch(store string) []beat {
 			}
 			d.told[id] = fw
 			b := beat{Store: store, Device: name, Kind: k.name, Model: k.model, Firmware: fw, At: now, Status: "ok"}
-			if k.name == "rider_terminal" || k.name == "scanner" {
-				b.Battery = 0.3 + 0.7*share(id+now[:16])
+			if k.handheld() {
+				b.Battery = charge(id, at)
 			}
 			out = append(out, b)
 		}
 	}
 	return out
+}
+
+// charge is how full a handheld's battery is: it lasts ten hours down to .3, and is then changed for a full one.
+func charge(id string, at time.Time) float64 {
+	const life = 10 * time.Hour
+	_, used := math.Modf(share(id) + float64(at.UnixMilli()%(24*life.Milliseconds()))/float64(life.Milliseconds()))
+	return math.Round((1-0.7*used)*1000) / 1000
 }
 
 // share maps a name to [0, 1), always the same.

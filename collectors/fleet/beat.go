@@ -66,12 +66,12 @@ func beatOf(h *ops.Heartbeat, index int) beat {
 
 // gauge takes a reading.
 func (b *beat) gauge(reading uint8, v float64) {
-	g := &gauges[reading]
+	g := &gauges[reading%readings]
 	if !(v >= g.min && v <= g.max) {
 		b.wrong = g.wrong
 		return
 	}
-	b.gauges[reading] = g.kept(v)
+	b.gauges[reading%readings] = g.kept(v)
 	b.said |= 1 << reading
 }
 

@@ -340,46 +340,54 @@ func unknownField(key string) error {
 
 // gauge reads the number of a reading, or null.
 func (d *decoder) gauge(f field, h *beat) (wrong, err error) {
+	if v, ok := d.decimal(); ok {
+		h.gauge(uint8(f-fBattery), v)
+		return nil, nil
+	}
 	start := d.i
 	if err := d.skip(0); err != nil {
 		return nil, err
 	}
-	text := d.b[start:d.i]
-	if string(text) == "null" {
+	text := string(d.b[start:d.i])
+	if text == "null" {
 		return nil, nil
 	}
-	v, ok := parseDecimal(text)
-	if !ok {
-		if v, err = strconv.ParseFloat(string(text), 64); err != nil {
-			return fmt.Errorf("%s must be a number", fields[f]), nil
-		}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return fmt.Errorf("%s must be a number", fields[f]), nil
 	}
 	h.gauge(uint8(f-fBattery), v)
 	return nil, nil
 }
 
-// parseDecimal reads what JSON allows as a number without an exponent, 0.8125 or -18.5; false means that the slower way
-// must try. The number has been read once, so it is one.
-func parseDecimal(b []byte) (float64, bool) {
-	minus := len(b) > 0 && b[0] == '-'
+// decimal reads a number as nearly every device sends it, 1, 0.8 or -18.25; false means that the slower way must try, from
+// the same place.
+func (d *decoder) decimal() (float64, bool) {
+	b, i := d.b, d.i
+	minus := i < len(b) && b[i] == '-'
 	if minus {
-		b = b[1:]
+		i++
 	}
-	if len(b) == 0 || len(b) > 9 {
+	first, n, scale := i, 0, 1
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		n = n*10 + int(b[i]-'0')
+	}
+	if i == first || i-first > 1 && b[first] == '0' {
 		return 0, false
 	}
-	n, scale, tenths := 0, 1, 1
-	for _, c := range b {
-		if c == '.' && tenths == 1 {
-			tenths = 10
-			continue
+	if i < len(b) && b[i] == '.' {
+		point := i + 1
+		for i = point; i < len(b) && b[i]-'0' <= 9; i++ {
+			n, scale = n*10+int(b[i]-'0'), scale*10
 		}
-		if c < '0' || c > '9' {
+		if i == point {
 			return 0, false
 		}
-		n, scale = n*10+int(c-'0'), scale*tenths
 	}
-	if minus {
+	if i-first > 15 || i == len(b) || b[i]|0x20 == 'e' { // what is longer is not exact
+		return 0, false
+	}
+	if d.i = i; minus {
 		n = -n
 	}
 	return float64(n) / float64(scale), true

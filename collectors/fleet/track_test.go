@@ -3,9 +3,11 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -242,6 +244,34 @@ func TestNumbersAreReadAsTheyAre(t *testing.T) {
 	}
 }
 
+// The quick way of reading a number gives what the library does, or leaves it alone.
+func TestAQuickNumberIsTheLibrarysNumber(t *testing.T) {
+	quick := func(text string) (float64, bool, int) {
+		d := decoder{reader: reader{b: []byte(text + "}")}}
+		v, ok := d.decimal()
+		return v, ok, d.i
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		text := strconv.FormatFloat(rapid.Float64Range(-1e6, 1e6).Draw(rt, "v"), 'f', rapid.IntRange(-1, 9).Draw(rt, "digits"), 64)
+		want, _ := strconv.ParseFloat(text, 64)
+		if v, ok, end := quick(text); ok && (v != want || end != len(text)) || !ok && len(text) < 15 {
+			rt.Fatalf("%s is read as %v, %v up to %d", text, v, ok, end)
+		}
+	})
+	for _, text := range []string{"", "-", "01", "-00.5", ".5", "1.", "1e3", "1.5E3", "null", "0.1234567890123456", "99999999999999999999"} {
+		if v, ok, end := quick(text); ok || end != 0 {
+			t.Errorf("%q is read as %v up to %d", text, v, end)
+		}
+	}
+}
+
+// What a reading costs is documented.
+func TestATrackIsSmall(t *testing.T) {
+	if n := unsafe.Sizeof(track{}); n != 88 {
+		t.Errorf("a track has %d bytes, the documents say 88", n)
+	}
+}
+
 // Whatever comes and goes, a device is degraded just when one of its readings is beyond its limit, and no track is lost.
 func TestTracksAreWhatANaiveModelComesTo(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -362,7 +392,7 @@ func BenchmarkReadings(b *testing.B) {
 		b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/1000, "ns/beat")
 		bytes := 0
 		for i := range s.shards {
-			bytes += len(s.shards[i].gauge.all.chunks)*chunkLen*88 + len(s.shards[i].gauge.of.chunks)*chunkLen*4
+			bytes += len(s.shards[i].gauge.all.chunks)*chunkLen*int(unsafe.Sizeof(track{})) + len(s.shards[i].gauge.of.chunks)*chunkLen*4
 		}
 		b.ReportMetric(float64(bytes)/devices, "B/device")
 	})
