@@ -18,6 +18,8 @@ type GateStanding struct {
 	Reviews    []Review   `json:"reviews"`        // demanded, or given
 	MayApprove bool       `json:"may_approve"`    // you, who ask
 	Why        string     `json:"why,omitempty"`  // you may not
+	MayMove    bool       `json:"may_move"`       // you may pause it, resume it and roll it back
+	WhyNotMove string     `json:"why_not_move,omitempty"`
 }
 
 // Review is one of the reviews of the funnel, with its evidence.

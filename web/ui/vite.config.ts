@@ -18,6 +18,8 @@ export default defineConfig({
         entryFileNames: 'assets/[name].js',
         chunkFileNames: 'assets/[name].js',
         assetFileNames: 'assets/[name][extname]',
+        // Two small parts of nearly every screen in one chunk: by themselves they cost more than they are.
+        codeSplitting: { groups: [{ name: 'Screen', test: /parts\/(Screen|Dialog)\.svelte/ }] },
       },
     },
   },

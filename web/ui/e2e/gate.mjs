@@ -1,6 +1,6 @@
 // node e2e/gate.mjs GOC [OUT] [PORT]: the gate's screens in a browser with the real program GOC: what is held and who may
-// approve it, evidence, a broken glass and its review by somebody else, a rollout store by store, rules and the dry run of a
-// policy, maintenance, hygiene; in both languages, on a desktop and a phone. Starts and ends its own server. Exits 1 when
+// approve it, evidence, a broken glass and its review by somebody else, a rollout store by store, paused and rolled back,
+// rules and the dry run of a policy, maintenance, hygiene; in both languages, on a desktop and a phone. Starts and ends its own server. Exits 1 when
 // something is wrong.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,6 +39,7 @@ const tokens = Object.fromEntries(
     ['builder', 'ci'],
     ['Zhao', 'commander'],
     ['Qian', 'commander'],
+    ['Sun', 'viewer'],
     ['root', 'admin'],
   ].map(([name, role]) => [name, { role, token: `goc-e2e-of-${name}-0123456789abcdef` }]),
 );
@@ -54,6 +55,13 @@ catalog:
     - {id: SH-2, name: 徐家汇店, city: 上海, region: east}
     - {id: BJ-1, name: 望京店, city: 北京, region: north}
     - {id: BJ-2, name: 中关村店, city: 北京, region: north}
+plans:
+  allowed_commands: [sleep]
+  plans:
+    - name: put-prices-back
+      title: Put the old prices back
+      params: [{name: change, from: suspect, required: true}, {name: stores, from: store}]
+      steps: [{name: put them back, command: {argv: [sleep, '2']}}]
 gate:
   approvals: {high: {need: 1, from: [Zhao, admin]}}
   reviews: [{risk: [high], need: [code]}]
@@ -173,6 +181,96 @@ async function matrix(server, page, id) {
     'matrix: the table says the same',
   );
   await auditWith(page, 'matrix', check, problems);
+}
+
+/** A rollout is paused, resumed, and taken back: a ring by its plan, the rest by a person; who may not is told why. */
+async function steering(browser, server, page) {
+  const asBuilder = (id, event, stage) => as(server, 'builder', 'POST', `/changes/${id}/events`, { event, stage });
+  const { id } = await as(server, 'builder', 'POST', '/changes', {
+    kind: 'price',
+    title: 'autumn prices',
+    rollback: 'put-prices-back',
+    stages: [{ scope: { store: ['SH-1'] } }, { scope: { store: ['SH-2', 'BJ-1'] } }, { scope: { store: ['BJ-2'] } }],
+  });
+  const now = () => as(server, 'Zhao', 'GET', `/changes/${id}`);
+  for (const stage of [1, 2]) for (const e of ['stage_started', 'stage_finished']) await asBuilder(id, e, stage);
+  const panel = page.getByRole('region', { name: 'Steer it' });
+  await visit(page, server, `/changes/${id}`);
+  await panel.getByRole('button', { name: 'Pause…' }).click();
+  await dialog(page).getByLabel('Why?').fill('the till shows old prices');
+  await dialog(page).getByRole('button', { name: 'Pause', exact: true }).click();
+  check(await seen(panel.getByRole('button', { name: 'Resume…' })), 'steer: paused, it can be resumed');
+  check((await now()).paused_for === 'the till shows old prices', 'steer: the server has it with its reason');
+  await panel.getByRole('button', { name: 'Resume…' }).click();
+  check(await seen(dialog(page).getByText('the till shows old prices')), 'steer: resuming says why it is paused');
+  await dialog(page).getByLabel('Why?').fill('it was the cache');
+  await dialog(page).getByRole('button', { name: 'Resume', exact: true }).click();
+  check(await seen(panel.getByRole('button', { name: 'Pause…' })), 'steer: resumed');
+  await auditWith(page, 'steer', check, problems);
+  await shoot(page, 'gate-steer');
+
+  await panel.getByRole('button', { name: 'Roll back ring 2…' }).click();
+  check(await seen(dialog(page).getByText(/SH-2 徐家汇店/)), 'steer: it says which stores');
+  check((await dialog(page).getByText(/SH-1/).count()) === 0, 'steer: and no others');
+  check(
+    await seen(dialog(page).getByText('by the plan put-prices-back, which is run now')),
+    'steer: and by which plan',
+  );
+  check(await seen(dialog(page).getByText(/sleep/)), 'steer: and what that does');
+  const hold = dialog(page).getByRole('button', { name: /Hold to run/ });
+  check(await hold.isDisabled(), 'steer: nothing runs without a reason');
+  await dialog(page).getByLabel('Why?').fill('wrong prices in SH-2');
+  await auditWith(page, 'rollback dialog', check, problems);
+  await shoot(page, 'gate-rollback');
+  await hold.hover();
+  await page.mouse.down();
+  await page.waitForTimeout(1900);
+  await page.mouse.up();
+  check(await seen(panel.getByRole('heading', { name: 'Rollback' })), 'steer: its progress is shown');
+  check((await now()).status === 'paused', 'steer: the change is held meanwhile');
+  await shoot(page, 'gate-rolling');
+  check(await seen(panel.getByText(/it is recorded as rolled back/), 20_000), 'steer: the plan went through');
+  const after = await now();
+  check(
+    !!after.stages[1].rolled_back_at && !after.stages[0].rolled_back_at && after.status === 'paused',
+    'steer: that ring alone is rolled back, the rest held',
+  );
+  const [run] = (await as(server, 'Zhao', 'GET', '/runs?plan=put-prices-back')).items;
+  check(
+    run.params.change === id && run.params.stores === 'SH-2,BJ-1',
+    'steer: the plan was given the change and the stores',
+  );
+  await auditWith(page, 'rolled back', check, problems);
+  await shoot(page, 'gate-rolled-back');
+
+  const viewer = await signedIn(browser, server, 'Sun');
+  await visit(viewer, server, `/changes/${id}`);
+  check(
+    await seen(viewer.getByText('You may not pause it or roll it back: this takes the role responder.')),
+    'steer: a viewer is told why not',
+  );
+  check(
+    (await viewer.getByRole('button', { name: /Roll back|Pause|Resume/ }).count()) === 0,
+    'steer: and has no buttons',
+  );
+  await viewer.context().close();
+
+  const zh = await signedIn(browser, server, 'Zhao', 'phone', 'zh');
+  await visit(zh, server, `/changes/${id}`);
+  await zh.getByRole('button', { name: '全部回滚…' }).click();
+  await dialog(zh)
+    .getByLabel(/由人工回滚/)
+    .check();
+  await dialog(zh).getByLabel('原因').fill('人工已恢复旧价格');
+  await auditWith(zh, 'rollback dialog phone zh', check, problems);
+  await shoot(zh, 'gate-rollback-phone-zh');
+  await dialog(zh).getByRole('button', { name: '登记为已回滚' }).click();
+  check(await gone(dialog(zh)), 'steer: what a person took back is recorded');
+  check((await now()).status === 'rolled_back', 'steer: and the change with it');
+  check(await gone(zh.getByRole('button', { name: '全部回滚…' })), 'steer: nothing is left to do');
+  await shoot(zh, 'gate-steer-phone-zh');
+  await zh.context().close();
+  return id;
 }
 
 /** A broken glass: asked for with a reason, counted down, and reviewed by somebody else. */
@@ -315,6 +413,7 @@ try {
   const id = await approving(server, page);
   await evidence(server, page, id);
   await matrix(server, page, id);
+  await steering(browser, server, page);
   await override(server, page, other);
   await rules(server, page);
   await maintenance(server, page, admin);

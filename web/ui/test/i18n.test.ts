@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { en as firstEn } from '../src/core/i18n/en';
-import { enFleet } from '../src/core/i18n/en-fleet';
 import { enScreens } from '../src/core/i18n/en-screens';
 import { zh as firstZh } from '../src/core/i18n/zh/dictionary';
 import { zhFleet } from '../src/core/i18n/zh/zh-fleet';
+import { zhRollout } from '../src/core/i18n/zh/zh-rollout';
 import { zhScreens } from '../src/core/i18n/zh/zh-screens';
 import {
   eventText,
@@ -23,8 +23,8 @@ beforeAll(async () => {
   await loadScreens('zh');
 });
 
-const en = { ...firstEn, ...enScreens, ...enFleet };
-const zh = { ...firstZh, ...zhScreens, ...zhFleet };
+const en = { ...firstEn, ...enScreens };
+const zh = { ...firstZh, ...zhScreens, ...zhFleet, ...zhRollout };
 
 const places = (s: string) => [...s.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 const han = /\p{Script=Han}/u;

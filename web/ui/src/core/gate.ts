@@ -31,6 +31,8 @@ export interface Standing {
   reviews: ReviewState[];
   may_approve: boolean;
   why?: string;
+  may_move: boolean;
+  why_not_move?: string;
 }
 export interface Policy {
   name: string;

@@ -2,7 +2,6 @@
 export const enFleet = {
   'fleet.store': 'Store',
   'fleet.city': 'City',
-  'fleet.devices': 'Devices',
   'fleet.device': 'Device',
   'fleet.kind': 'Kind',
   'fleet.model': 'Model',

@@ -19,10 +19,8 @@ export const enGate = {
   'gate.what.allow': 'nothing is held back but red lines',
   'gate.howLong': 'For how long',
   'gate.reason': 'Reason',
-  'gate.crossed': 'Red line crossed: {name}',
 
   'gate.held': 'Held at the gate',
-  'gate.heldNone': 'Nothing is held back now.',
   'gate.stand': 'At the gate',
   'gate.standAllow': 'It may go out now.',
   'gate.standDeny': 'It may not go out.',
@@ -49,7 +47,6 @@ export const enGate = {
   'gate.evidence': 'Evidence…',
   'gate.evidenceTitle': 'Evidence of reviews of {id}',
   'gate.evidenceText': 'A link for each review that is missing.',
-  'gate.given': 'given',
 
   'gate.break': 'Break the glass…',
   'gate.breakTitle': 'Let {id} pass in spite of the gate?',
@@ -114,8 +111,6 @@ export const enGate = {
 
   'gate.hygieneText': 'What is worth to tidy up, looking back to {at}, and what to change.',
   'gate.hygieneNone': 'Nothing to tidy up.',
-  'gate.subject': 'What',
-  'gate.so': 'So it is',
   'gate.advice': 'What to change',
   'gate.omitted': 'and {n} more of this kind',
 

@@ -1,8 +1,12 @@
+import { enFleet } from './en-fleet';
 import { enGate } from './en-gate';
+import { enRollout } from './en-rollout';
 
 // English of the screens beyond the first.
 export const enScreens = {
+  ...enFleet,
   ...enGate,
+  ...enRollout,
   'notice.noteFailed': 'Your note was not saved: {why}',
 
   'war.plans': 'Recommended plans',
@@ -27,7 +31,6 @@ export const enScreens = {
   'table.title': 'Title',
   'table.status': 'Status',
   'table.service': 'Service',
-  'table.version': 'Version',
   'table.risk': 'Risk',
   'table.author': 'By',
   'table.started': 'Started',
@@ -92,18 +95,14 @@ export const enScreens = {
   'plans.dryRunBad': 'Dry run at {at}: it would not run',
   'plans.dryRunning': 'Trying it dry…',
   'plans.second': 'A second person must confirm.',
-  'plans.secondWait': 'Waiting for a second person',
   'plans.type': 'Type {name} to confirm',
   'plans.hold': 'Hold to run',
   'plans.holding': 'Keep holding…',
   'plans.submitted': 'submitted',
   'plans.accepted': 'accepted as {id}',
-  'plans.verifying': 'verifying',
   'plans.confirmTitle': 'Run {name}',
   'plans.freeze': 'A freeze is on: {name}',
-  'plans.forIncident': 'for {id}',
   'plans.by': 'by {who}',
-  'plans.lastRun': 'last run',
   'step.pending': 'pending',
   'step.running': 'running',
   'step.succeeded': 'done',
@@ -150,7 +149,6 @@ export const enScreens = {
   'review.schedule': 'Schedule',
   'review.noOncall': 'No on-call schedule is configured.',
 
-  'me.title': 'Me',
   'me.who': 'Signed in as {name} ({role})',
   'me.language': 'Language',
   'me.theme': 'Theme',
@@ -164,7 +162,6 @@ export const enScreens = {
   'me.signOut': 'Sign out',
   'me.more': 'More screens',
 
-  'login.title': 'Sign in',
   'login.token': 'Token',
   'login.text': 'This server wants to know who you are. Paste a token (goc token create).',
   'login.go': 'Sign in',

@@ -1,11 +1,10 @@
 import type { Lang } from '../format';
 import type { Evidence } from '../types';
 import type { FirstKey } from './en';
-import type { FleetKey } from './en-fleet';
 import type { ScreenKey } from './en-screens';
 import { wordOf } from './words';
 
-export type Key = FirstKey | ScreenKey | FleetKey;
+export type Key = FirstKey | ScreenKey;
 export type Dictionary = Readonly<Record<string, string>>;
 export type Args = Record<string, string | number>;
 
@@ -32,17 +31,16 @@ export async function loadLanguage(lang: Lang): Promise<void> {
   packs[lang] ??= (lang === 'zh' ? await import('./zh/index') : await import('./en-pack')).pack;
 }
 
-/** What is said beyond the first screen: on most screens, and on the fleet's. */
-export type Part = 'screens' | 'fleet';
+/** What is said beyond the first screen: on most screens, on the fleet's, and about a rollout. */
+export type Part = 'screens' | 'fleet' | 'rollout';
 
-const parts: Record<Lang, Record<Part, () => Promise<Dictionary>>> = {
-  en: {
-    screens: async () => (await import('./en-screens')).enScreens,
-    fleet: async () => (await import('./en-fleet')).enFleet,
-  },
+// English is short enough to come as one.
+const parts: Record<Lang, Partial<Record<Part, () => Promise<Dictionary>>>> = {
+  en: { screens: async () => (await import('./en-screens')).enScreens },
   zh: {
     screens: async () => (await import('./zh/rest')).screens(),
     fleet: async () => (await import('./zh/zh-fleet')).zhFleet,
+    rollout: async () => (await import('./zh/zh-rollout')).zhRollout,
   },
 };
 const wanted = new Set<Part>(['screens']);
@@ -57,7 +55,7 @@ export async function loadScreens(lang: Lang, ...more: Part[]): Promise<void> {
 
 async function loadPart(lang: Lang, part: Part): Promise<void> {
   if (loaded.has(`${lang} ${part}`)) return;
-  const words = await parts[lang][part]();
+  const words = await parts[lang][part]?.();
   packs[lang] = { ...packs[lang]!, dictionary: { ...packs[lang]!.dictionary, ...words } };
   loaded.add(`${lang} ${part}`);
 }

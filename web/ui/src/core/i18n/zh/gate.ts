@@ -136,6 +136,9 @@ export const gate: Said[] = [
   [/^approved by (.+)$/, '$1 已批准'],
   [/^nobody approves their own change$/, '不能批准自己的变更'],
   [/^this takes the role commander$/, '需要指挥员的角色'],
+  [/^this takes the role responder$/, '需要处置员的角色'],
+  [/^being rolled back by the plan (\S+): (.+)$/, '正由预案 $1 回滚：$2'],
+  [/^stage (\d+) was rolled back$/, '第 $1 批已回滚'],
   [/^you are not of those who count$/, '你不在有效审批人之列'],
   [
     /^(\S+) burns its error budget (\S+) times too fast over the last (\S+) and (\S+) over (\S+) \((\S+) is the limit\) since (\S+Z); (.+?) of the budget of (.+) is left$/,

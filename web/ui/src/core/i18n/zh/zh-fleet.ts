@@ -4,7 +4,6 @@ import type { FleetKey } from '../en-fleet';
 export const zhFleet: Record<FleetKey, string> = {
   'fleet.store': '门店',
   'fleet.city': '城市',
-  'fleet.devices': '设备',
   'fleet.device': '设备',
   'fleet.kind': '类型',
   'fleet.model': '型号',

@@ -21,10 +21,8 @@ export const zhGate: Record<keyof typeof enGate, string> = {
   'gate.what.allow': '除红线外一律放行',
   'gate.howLong': '时长',
   'gate.reason': '原因',
-  'gate.crossed': '红线被突破：{name}',
 
   'gate.held': '门禁拦下的变更',
-  'gate.heldNone': '目前没有被拦下的变更。',
   'gate.stand': '门禁状态',
   'gate.standAllow': '现在可以发布。',
   'gate.standDeny': '不能发布。',
@@ -51,7 +49,6 @@ export const zhGate: Record<keyof typeof enGate, string> = {
   'gate.evidence': '补充材料…',
   'gate.evidenceTitle': '{id} 的评审材料',
   'gate.evidenceText': '为每项缺少的评审填一个链接。',
-  'gate.given': '已提供',
 
   'gate.break': '紧急放行…',
   'gate.breakTitle': '不顾门禁，放行 {id}？',
@@ -114,8 +111,6 @@ export const zhGate: Record<keyof typeof enGate, string> = {
 
   'gate.hygieneText': '自 {at} 以来值得整理的事项，以及该改什么。',
   'gate.hygieneNone': '没有需要整理的事项。',
-  'gate.subject': '对象',
-  'gate.so': '现状',
   'gate.advice': '该改什么',
   'gate.omitted': '另有 {n} 项同类',
 

@@ -1,8 +1,10 @@
 import { zhGate } from './zh-gate';
+import type { FleetKey } from '../en-fleet';
+import type { RolloutKey } from '../en-rollout';
 import type { ScreenKey } from '../en-screens';
 
 // 简体中文：其余页面
-export const zhScreens: Record<ScreenKey, string> = {
+export const zhScreens: Record<Exclude<ScreenKey, FleetKey | RolloutKey>, string> = {
   ...zhGate,
   'notice.noteFailed': '备注没有保存：{why}',
 
@@ -28,7 +30,6 @@ export const zhScreens: Record<ScreenKey, string> = {
   'table.title': '标题',
   'table.status': '状态',
   'table.service': '服务',
-  'table.version': '版本',
   'table.risk': '风险',
   'table.author': '提交人',
   'table.started': '开始',
@@ -93,18 +94,14 @@ export const zhScreens: Record<ScreenKey, string> = {
   'plans.dryRunBad': '{at} 试运行：无法执行',
   'plans.dryRunning': '正在试运行…',
   'plans.second': '需要第二人确认。',
-  'plans.secondWait': '等待第二人确认',
   'plans.type': '输入 {name} 以确认',
   'plans.hold': '按住执行',
   'plans.holding': '继续按住…',
   'plans.submitted': '已提交',
   'plans.accepted': '已受理，编号 {id}',
-  'plans.verifying': '验证中',
   'plans.confirmTitle': '执行 {name}',
   'plans.freeze': '正在封网：{name}',
-  'plans.forIncident': '针对 {id}',
   'plans.by': '{who}',
-  'plans.lastRun': '上次执行',
   'step.pending': '未开始',
   'step.running': '进行中',
   'step.succeeded': '完成',
@@ -151,7 +148,6 @@ export const zhScreens: Record<ScreenKey, string> = {
   'review.schedule': '班表',
   'review.noOncall': '没有配置值班表。',
 
-  'me.title': '我',
   'me.who': '当前身份 {name}（{role}）',
   'me.language': '语言',
   'me.theme': '主题',
@@ -165,7 +161,6 @@ export const zhScreens: Record<ScreenKey, string> = {
   'me.signOut': '退出登录',
   'me.more': '更多页面',
 
-  'login.title': '登录',
   'login.token': '令牌',
   'login.text': '服务器需要知道你是谁。请粘贴令牌（goc token create）。',
   'login.go': '登录',

@@ -1,1 +1,0 @@
-function e(e,t,n){let r=`${t}.${n}`;return Object.hasOwn(e,r)?e[r]:n.replaceAll(`_`,` `)}export{e as t};
