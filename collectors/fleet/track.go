@@ -249,10 +249,11 @@ func (g *gauge) bound(kept int16) *float64 {
 	return &v
 }
 
-// appendReadings writes what a row's record says of its readings; the battery stands there anyway.
+// appendReadings writes what a row's record says of its readings. The battery stands there already, unless the last beat
+// left it out.
 func (s *shard) appendReadings(b []byte, row uint32) []byte {
 	for g := range uint8(readings) {
-		if tr := s.gauge.find(row, g); tr != nil && g != battery {
+		if tr := s.gauge.find(row, g); tr != nil && (g != battery || s.rows.at(row).battery == noBattery) {
 			b = append(append(append(b, `,"`...), gauges[g].name...), `":`...)
 			b = strconv.AppendFloat(b, gauges[g].value(tr.value), 'f', -1, 64)
 		}

@@ -335,6 +335,46 @@ func TestTracksAreWhatANaiveModelComesTo(t *testing.T) {
 	})
 }
 
+// Whatever was said before, after a crash the same readings are beyond their limits, and the device is degraded or not as
+// before.
+func TestACrashChangesNothingOfWhatIsBeyondItsLimit(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		f := newFixture(t, Config{})
+		beyondNow := func() string {
+			var out []string
+			for _, r := range f.printer().Readings {
+				if r.Beyond {
+					out = append(out, r.Name)
+				}
+			}
+			return fmt.Sprint(f.printer().State, out)
+		}
+		for range rapid.IntRange(1, 20).Draw(rt, "beats") {
+			h := printer(1)
+			h.Status = rapid.SampledFrom([]string{"ok", "fault"}).Draw(rt, "status")
+			for g, to := range []**float64{&h.Battery, &h.Temperature, &h.Paper} {
+				if rapid.Bool().Draw(rt, "said") {
+					v := rapid.Float64Range(0, 0.3).Draw(rt, "value")
+					if g == 1 {
+						v = 60 + 50*v
+					}
+					*to = &v
+				}
+			}
+			f.beat(h)
+			if rapid.IntRange(0, 3).Draw(rt, "what") == 0 {
+				before := beyondNow()
+				f.restart(Config{})
+				f.pass(tick)
+				if after := beyondNow(); after != before {
+					rt.Fatalf("it was %s, and is %s after a crash", before, after)
+				}
+			}
+			f.pass(time.Duration(rapid.IntRange(1, 5).Draw(rt, "s")) * time.Second)
+		}
+	})
+}
+
 func TestReadingsAreAggregatedByCityAndKind(t *testing.T) {
 	f := newFixture(t, Config{})
 	reg := prometheus.NewPedanticRegistry()
