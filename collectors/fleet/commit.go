@@ -104,7 +104,9 @@ func (s *Service) write(b *batch, m *ops.Mutation) (data *told, subject string) 
 		}
 		id := c.sh.id(c.id)
 		m.Put = append(m.Put, ops.Record{Kind: "device", ID: id, Body: c.sh.appendRecord(nil, makes, c.id)})
-		delete(c.sh.unsaved, c.id)
+		if c.sh.quiet[c.id] {
+			c.sh.quiet[c.id] = false
+		}
 		if to != c.from || c.fresh || c.facts {
 			stores[c.sh.siteOf(c.id)] = true
 			data.add(&c, id, to)

@@ -96,6 +96,9 @@ func (t *turn) relabel(from, to *beat) (m ops.Mutation, err error) {
 	if wrong := to.checkNames(); wrong != "" {
 		return m, ops.Errorf(ops.Invalid, "%s", wrong).At("body")
 	}
+	if _, quiet := was.quiet[id]; quiet && was.rows.at(id).flags&flapping == 0 {
+		was.catchUp(id) // it leaves a store that flaps
+	}
 	rec := ops.Record{Kind: "device", ID: to.store + "/" + to.device, Body: was.appendRecord(nil, t.makes, id)}
 	t.s.devices.Add(-1) // so that a full fleet can move its own
 	if err := t.restoreDevice(rec); err != nil {

@@ -59,7 +59,7 @@ func (s *Service) turn(sh *shard, id uint32, to ops.DeviceState, now int64, b *b
 		quiet = s.link(sh, id, site, now, b) || quiet
 	}
 	if quiet {
-		sh.unsaved[id] = struct{}{}
+		sh.quiet[id] = true
 		return
 	}
 	sh.remember(id, from, to, now)
@@ -157,18 +157,24 @@ func (s *shard) calmDevice(id uint32, b *batch) {
 		delete(s.flaps, id)
 		r.flags &^= flapping
 	}
-	delete(s.unsaved, id)
+	delete(s.quiet, id)
+	s.catchUp(id)
+	b.add(s, change{id: id, from: r.state, kept: true})
+}
+
+// catchUp remembers what a device has come to while its changes were quiet.
+func (s *shard) catchUp(id uint32) {
+	r := s.rows.at(id)
 	if was, known := s.past.last(id); known && was != r.state {
 		s.remember(id, was, r.state, r.since)
 	}
-	b.add(s, change{id: id, from: r.state, kept: true})
 }
 
 // calmStore ends the flapping of a store, and writes how those of its devices are that changed meanwhile.
 func (s *shard) calmStore(site uint32, g *gate, b *batch) {
 	b.storeFlaps(s, site, g.flap, false)
 	g.flap = flap{}
-	for id := range s.unsaved {
+	for id := range s.quiet {
 		if r := s.rows.at(id); s.cells.at(r.cell).site == site && r.flags&flapping == 0 {
 			s.calmDevice(id, b)
 		}
@@ -178,7 +184,7 @@ func (s *shard) calmStore(site uint32, g *gate, b *batch) {
 // forget drops all that is known of a row besides the row itself.
 func (s *shard) forget(id uint32) {
 	delete(s.flaps, id)
-	delete(s.unsaved, id)
+	delete(s.quiet, id)
 	delete(s.clocks, id)
 	s.rows.at(id).flags &^= flapping | clocked
 }
@@ -202,6 +208,11 @@ func (s *Service) restoreFlap(rec ops.Record) error {
 			down: n[ops.Online]+n[ops.Degraded] == 0, turns: []int64{s.ready},
 			flap: flap{since: f.Since, last: s.ready, changes: f.Changes},
 		}
+		sh.sites[site].each(func(id uint32) {
+			if was, known := sh.past.last(id); known && was != sh.rows.at(id).state {
+				sh.quiet[id] = false
+			}
+		})
 	}
 	return nil
 }

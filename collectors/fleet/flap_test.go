@@ -141,6 +141,7 @@ func TestAStoreWhoseGatewayFlapsIsOneFact(t *testing.T) {
 	for range 65 { // one device has died, the others are well again
 		f.pass(10 * time.Second)
 		f.beat(all[1:]...)
+		f.checkpoint()
 	}
 	calm := f.j.named("fleet.calm")
 	if len(calm) != 1 || calm[0].Subject != "SH-001" {
@@ -151,6 +152,9 @@ func TestAStoreWhoseGatewayFlapsIsOneFact(t *testing.T) {
 	}
 	f.restart(Config{})
 	f.want("SH-001", "pos-00", ops.Offline)
+	if d, _ := f.Device(t.Context(), "SH-001", "pos-00"); len(d.History) == 0 || d.History[0].To != ops.Offline {
+		t.Errorf("what the device came to while its store flapped is not in its history: %+v", d.History)
+	}
 	if v, _ := f.StoreView(t.Context(), "SH-001"); v.Flaps {
 		t.Error("after a restart the store flaps again")
 	}

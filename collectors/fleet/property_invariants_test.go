@@ -68,7 +68,7 @@ func (w *walk) flaps(sh *shard, id uint32, r *row, d *modelDevice) {
 			w.t.Errorf("the history of %s is %v, want %v", d.id, got, want)
 		}
 	}
-	if n, _ := sh.past.links(id, now-rules.window, 99); n >= rules.changes {
+	if n, _ := sh.past.links(id, now-rules.window, 99); n >= rules.changes && now-d.moved > rules.window {
 		w.t.Errorf("%d changes of %s were told within the window", n, d.id)
 	}
 	own := r.flags&flapping != 0

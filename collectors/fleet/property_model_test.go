@@ -33,7 +33,8 @@ type modelDevice struct {
 	turns                 []modelTurn // all that ever were
 	kept                  []modelTurn // those that do not follow from the hours, or from its being new
 	clock                 *modelClock
-	flapped               bool // it, or its store, has been seen to flap
+	flapped               bool  // it, or its store, has been seen to flap
+	moved                 int64 // when it got its id; from a store that flaps it brings what it came to
 }
 
 type modelTurn struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -234,6 +235,9 @@ func (w *walk) beats() {
 	w.m.now = w.c.t.UnixMilli()
 	for _, h := range good {
 		w.m.beat(h)
+		d := w.m.devices[h.Store+"/"+h.Device]
+		sh, _ := w.row(d)
+		d.flapped = d.flapped || sh.flapping(w.id(d))
 	}
 }
 
@@ -266,10 +270,14 @@ func (w *walk) retires() {
 
 // moves gives a device another store or another name.
 func (w *walk) moves() {
-	h, to := w.someBeat(), w.someBeat()
-	d := w.m.devices[h.Store+"/"+h.Device]
-	if d == nil {
+	w.compare()
+	ids := slices.Sorted(maps.Keys(w.m.devices))
+	if len(ids) == 0 {
 		return
+	}
+	d, to := w.m.devices[ids[w.r.IntN(len(ids))]], w.someBeat()
+	if w.r.IntN(2) == 0 && len(ids) < 90 { // an id that is free; the old one may be taken by another device
+		to.Device = fmt.Sprint("x", w.r.IntN(1000))
 	}
 	ref, err, id := ops.DeviceRef{Store: d.store, Device: d.name}, error(nil), to.Store+"/"+d.name
 	if w.r.IntN(2) == 0 {
@@ -289,7 +297,7 @@ func (w *walk) moves() {
 		w.t.Error(err)
 	}
 	delete(w.m.devices, d.id)
-	d.id, d.store, d.name = id, id[:6], id[7:]
+	d.id, d.store, d.name, d.moved = id, id[:6], id[7:], w.c.t.UnixMilli()
 	w.m.devices[id] = d
 }
 

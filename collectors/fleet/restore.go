@@ -142,14 +142,17 @@ func (s *Service) checkpoint() *ops.Receipt {
 func (s *Service) saveQuiet(sh *shard) *ops.Receipt {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if len(sh.unsaved) == 0 {
-		return nil
-	}
 	var m ops.Mutation
-	for id := range sh.unsaved {
+	for id, unsaved := range sh.quiet {
+		if !unsaved {
+			continue
+		}
+		sh.quiet[id] = false
 		m.Put = append(m.Put, ops.Record{Kind: "device", ID: sh.id(id), Body: sh.appendRecord(nil, s.makes.list(), id)})
 	}
-	clear(sh.unsaved)
+	if len(m.Put) == 0 {
+		return nil
+	}
 	return s.journal.Append(m)
 }
 

@@ -26,11 +26,11 @@ type shard struct {
 	gauge  tracks            // of those that send readings
 	total  tally
 
-	past    past
-	flaps   map[uint32]flap     // links of devices that come and go
-	gates   map[uint32]*gate    // links of stores that were down of late, by site
-	unsaved map[uint32]struct{} // rows whose changes have been quiet, and are not on disk
-	clocks  map[uint32]*drift   // those that are wrong, or may be
+	past   past
+	flaps  map[uint32]flap   // links of devices that come and go
+	gates  map[uint32]*gate  // links of stores that were down of late, by site
+	quiet  map[uint32]bool   // rows that changed as part of flapping; true: and are not on disk
+	clocks map[uint32]*drift // those that are wrong, or may be
 
 	wheel     wheel
 	firstTick int64 // row.hung counts from here
@@ -72,7 +72,7 @@ type site struct {
 func (s *shard) init(tick int64) {
 	s.index, s.notes = map[string]uint32{}, map[uint32]string{}
 	s.flaps, s.gates = map[uint32]flap{}, map[uint32]*gate{}
-	s.unsaved, s.clocks = map[uint32]struct{}{}, map[uint32]*drift{}
+	s.quiet, s.clocks = map[uint32]bool{}, map[uint32]*drift{}
 	s.wheel.now, s.firstTick = tick, tick-1
 }
 
