@@ -50,6 +50,8 @@ func newMillion(b *testing.B) *million {
 	m.stores = m.devices / perStore
 	m.fleet = simulate.NewFleet(m.devices, perStore, 1)
 	m.serve("heartbeats: {default_interval: 35s, default_grace: 30s}\n")
+	m.say(m.p.resident(b)/1e6, "empty-rss-MB")
+	m.say(m.p.anonymous(b)/1e6, "empty-anonymous-MB")
 	return m
 }
 
@@ -65,7 +67,9 @@ func (m *million) serve(heartbeats string) {
 func BenchmarkAnHourOfBeats(b *testing.B) {
 	for range b.N {
 		m := &million{b: b, devices: fromEnv(b, "FLEET_DEVICES", 1_000_000)}
-		m.serve("heartbeats: {default_interval: 5s, default_grace: 5s}\n")
+		m.fleet = simulate.NewFleet(m.devices, perStore, 1)
+		m.serve("heartbeats: {default_interval: 10s, default_grace: 10s}\n")
+		m.enrol()
 		used, told := m.p.cpu(b), 0
 		sum, err := simulate.Run(b.Context(), simulate.Options{
 			Server: m.url(""), Devices: m.devices, PerStore: perStore, Batch: 500, Interval: 3 * time.Second, For: 6 * time.Minute, Rate: 2_000_000, Lines: 8, Share: 0.02, Seed: 1,
@@ -176,6 +180,7 @@ func (m *million) beat() {
 	m.say((m.p.cpu(m.b)-used).Seconds()/m.minutes.Seconds()*100, "steady-%-of-a-core")
 	m.say((m.spent()-spent)/m.minutes.Seconds()*100, "deadlines-%-of-a-core")
 	m.say(m.p.resident(m.b)/float64(m.devices), "rss-B/device")
+	m.say(m.p.anonymous(m.b)/float64(m.devices), "anonymous-B/device")
 }
 
 // spent is how many seconds the fleet's loop worked on deadlines, as /metrics has it.

@@ -85,15 +85,21 @@ func (r *run) cut() (out []batch) {
 	return out
 }
 
-// work sends until the time is over.
+// work sends until the time is over. When it falls behind by more than an interval, its devices go on from there, as
+// real ones would: what was not said in time is not said later.
 func (s *sender) work(ctx context.Context) {
 	defer s.hangUp()
+	begin := s.start
 	for round := 0; len(s.batches) > 0; round++ {
 		for _, b := range s.batches {
-			due := s.start.Add(time.Duration(round)*s.o.Interval + b.offset)
+			due := begin.Add(time.Duration(round)*s.o.Interval + b.offset)
 			if !s.wait(ctx, due) {
 				s.drain(ctx)
 				return
+			}
+			if late := time.Since(due); late > s.o.Interval {
+				s.behind.Add(1)
+				begin = begin.Add(late)
 			}
 			s.send(ctx, b, 0)
 		}
@@ -128,9 +134,6 @@ func (s *sender) pause(ctx context.Context, until time.Time) bool {
 	if wait := until.Sub(now); wait > 0 {
 		s.drain(ctx)
 		return sleep(ctx, time.Until(until))
-	}
-	if -until.Sub(now) > s.o.Interval {
-		s.behind.Add(1)
 	}
 	return true
 }

@@ -19,7 +19,7 @@ type Progress struct {
 	Requests int64          `json:"requests"`
 	PutOff   int64          `json:"put_off"`         // requests answered 429, 502, 503 or 504
 	Broken   int64          `json:"broken"`          // connections that broke or could not be opened
-	Behind   int64          `json:"behind"`          // requests that went out more than an interval late
+	Behind   int64          `json:"behind"`          // times that a connection was more than an interval late
 	P50      float64        `json:"p50_ms"`          // of the answers: in a Progress those of the last second, in a Summary all
 	P99      float64        `json:"p99_ms"`          //
 	States   map[string]int `json:"states,omitzero"` // as the server counts its whole fleet; absent where it does not tell
