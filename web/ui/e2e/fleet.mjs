@@ -125,6 +125,8 @@ async function everywhere(browser, server) {
       const wide = await page.evaluate(() => document.getElementById('main').scrollWidth > innerWidth + 1);
       check(!wide, `${path} ${size} ${lang}: nothing sticks out sideways`);
       await auditWith(page, `${path} ${size} ${lang}`, check, problems);
+      if (lang === 'zh' && path === '/')
+        check(!/devices/.test(await page.locator('main').innerText()), `${size}: what the localiser says is Chinese`);
       await shoot(page, `${size}-${lang}${path === '/' ? '-situation' : ''}`);
     }
     if (lang === 'zh') {

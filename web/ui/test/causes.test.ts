@@ -50,7 +50,7 @@ describe('what devices share', () => {
     expect(othersShare(cause())).toBeCloseTo(0.0676, 3);
     expect(othersShare(cause({ scope: {} }))).toBeNull();
     expect(othersShare(cause({ lift: 0 }))).toBeNull();
-    expect([liftText(12.4), liftText(3.04), liftText(3.45)]).toEqual(['12', '3', '3.5']);
+    expect([liftText(722.8), liftText(12.4), liftText(3.04), liftText(3.45)]).toEqual(['>100', '12', '3', '3.5']);
   });
 
   it('is asked for only where some are not well', () => {

@@ -36,8 +36,9 @@ export const shareOf = (c: FleetCause) => (c.total > 0 ? c.affected / c.total : 
 export const othersShare = (c: FleetCause) =>
   chipsOf(c).length === 0 || !(c.lift > 0) ? null : Math.min(1, shareOf(c) / c.lift);
 
-/** The lift as people say it: 12, 3.4. */
-export const liftText = (lift: number) => (lift >= 10 ? String(Math.round(lift)) : lift.toFixed(1).replace(/\.0$/, ''));
+/** The lift as people say it: 12, 3.4; what is beyond 100 is as clear as it gets. */
+export const liftText = (lift: number) =>
+  lift > 100 ? '>100' : lift >= 10 ? String(Math.round(lift)) : lift.toFixed(1).replace(/\.0$/, '');
 
 /** Where each store is, by its id. */
 export function cityByStore(cities: readonly CityState[]): Map<string, string> {

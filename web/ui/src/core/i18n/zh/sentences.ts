@@ -23,11 +23,6 @@ const patterns: Said[] = [
   [/^(\S+) in (\S+) takes (.+), normal (.+)$/, '$2 的 $1 耗时 $3（平时 $4）'],
   [/^(\S+) on (\S+) takes (.+), normal (.+)$/, '$1 的实例 $2 耗时 $3（平时 $4）'],
   [/^(\S+) takes (.+), normal (.+)$/, '$1 耗时 $2（平时 $3）'],
-  [/^(\S+) of (\S+) devices are offline or not well: it is everywhere$/, '全部 $2 台设备中 $1 台离线或异常'],
-  [
-    /^(\S+) of (\S+) devices with (.+) are offline or not well, (\S+) of (\S+) others$/,
-    '{shared:$3}：$2 台设备中 $1 台离线或异常（其余 $5 台中 $4 台）',
-  ],
   [/^(\S+) of the (\S+) devices in (\S+) are beyond their limit of (\S+)$/, '$3 的{kind:$2}有 $1 {reading:$4}越限'],
   [/^(\S+) of (\S+) does not answer$/, '$2 的 $1 没有应答'],
 ];
@@ -59,13 +54,29 @@ const evidence: Said[] = [
   [/^(\d+) devices?$/, '$1 台设备'],
 ];
 
-/** What devices share: "kind scanner, firmware 4.2.1" with our words for its keys and kinds. */
-function sharedBy(list: string, word: Word): string {
-  const one = (part: string): string => {
-    const [, key = '', value = part] = /^(\S+) (.+)$/.exec(part) ?? [];
-    return `${word('scope', key)} ${key === 'kind' ? word('kind', value) : value}`.trim();
-  };
-  return list.split(', ').map(one).join('、');
+const cause =
+  /^(?:(\S+) went dark: )?(\d+) of (\d+) (?:(\S.*?) )?devices( .*?)? are (offline|not well|offline or not well)(?:, (\d+) of (\d+) others)?$/;
+const set: Said[] = [
+  [/^of model (.+)/, '型号 $1'],
+  [/^with firmware (.+)/, '固件 $1'],
+  [/^on network (.+)/, '网络 $1'],
+  [/^that (.+) went to/, '变更 $1 所及'],
+  [/^in (.+)/, '$1'],
+];
+const unwell: Record<string, string> = { offline: '离线', 'not well': '异常' };
+
+/** What devices that are not well share: the fleet's sentence is put together from many parts. */
+function shared(text: string, word: Word): string | null {
+  const m = cause.exec(text);
+  if (!m) return null;
+  const [, dark, n, all, kind, places, is, some, others] = m;
+  const parts = (places?.trim().split(/ (?=of model |with firmware |on network |that |in )/) ?? []).map(
+    (part) => whole(part, set, word) ?? part,
+  );
+  const kinds = kind ? kind.split(', ').map((k) => word('kind', k)) : ['设备'];
+  const of = `${parts.join('、')}${parts.length ? ' 的' : ''}${kinds.join('、')}`;
+  const rest = others ? `（其余 ${others} 台中 ${some} 台）` : '';
+  return `${dark ? `${dark} 整店失联：` : ''}${of} ${all} 台中 ${n} 台${unwell[is!] ?? '离线或异常'}${rest}`;
 }
 
 /** Says one sentence of the server's in Chinese; word names kinds, indicators and readings. Null when it is not known. */
@@ -74,7 +85,6 @@ function whole(text: string, list: Said[], word: Word): string | null {
     if (pattern.test(text))
       return text
         .replace(pattern, said)
-        .replace(/\{shared:(.+?)\}/, (_, list: string) => sharedBy(list, word))
         .replace(/\{(kind|indicator|reading):(\S+?)\}/g, (_, prefix: string, name: string) => word(prefix, name))
         .trimStart();
   }
@@ -93,14 +103,14 @@ const nested: Said[] = [
 export function sentence(text: string, word: Word): string | null {
   const more = /^(.*); also in (\d+) other stores?$/.exec(text);
   if (more) {
-    const first = whole(more[1]!, patterns, word);
+    const first = shared(more[1]!, word) ?? whole(more[1]!, patterns, word);
     return first && `${first}，另有 ${more[2]} 家门店`;
   }
   for (const [pattern, said] of [...nested, ...endings]) {
     const m = pattern.exec(text);
     if (m) return m[0].replace(pattern, said) + (sentence(m.at(-1)!, word) ?? m.at(-1)!);
   }
-  const one = whole(text, patterns, word) ?? whole(text, learned, word);
+  const one = shared(text, word) ?? whole(text, patterns, word) ?? whole(text, learned, word);
   if (one) return one;
   const parts = text
     .replace(/^no rule gives more: /, '')
