@@ -267,6 +267,7 @@ func (a *app) run(ctx context.Context, ln net.Listener) error {
 		{"outbox", a.deliver},
 		{"live feed", a.web.Run},
 		{"reload", a.reloadOnHangup},
+		{"collector", paceCollector},
 		{"server", func(ctx context.Context) error { return a.web.Serve(ctx, ln) }},
 	}
 	for _, l := range loops {
