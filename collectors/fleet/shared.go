@@ -227,10 +227,10 @@ func (c *cause) name() string {
 		return "DevicesAfterChange"
 	case has("firmware"):
 		return "FirmwareOffline"
-	case has("store") && len(c.Scope) == 1:
-		return "StoreDark"
 	case has("store") && c.degraded*2 > c.Affected:
 		return "DevicesDegraded"
+	case has("store") && len(c.Scope) == 1:
+		return "StoreDark"
 	case has("store"):
 		return "DevicesOffline"
 	case has("network"):

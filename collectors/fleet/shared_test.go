@@ -261,3 +261,14 @@ func TestALookTellsWhatLastsAndEndsWhatIsGone(t *testing.T) {
 		t.Error("what is over is kept")
 	}
 }
+
+func TestAStoreWhoseDevicesSayThatTheyAreNotWellIsNotDark(t *testing.T) {
+	c := cause{Scope: map[string][]string{"store": {"S"}}, Affected: 8, Total: 9, degraded: 7, rest: share{1, 300}}
+	if got, want := c.name()+": "+c.text(), "DevicesDegraded: 8 of 9 devices in S are offline or not well, 1 of 300 others"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	c.degraded = 0
+	if got, want := c.name()+": "+c.text(), "StoreDark: S went dark: 8 of 9 devices are offline, 1 of 300 others"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
