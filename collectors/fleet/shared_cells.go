@@ -70,7 +70,9 @@ func (s *Service) shapeNow() (now shape) {
 		sh.mu.RUnlock()
 	}
 	now.makes = len(s.makes.list())
+	s.shared.mu.Lock()
 	now.changes = s.shared.changed
+	s.shared.mu.Unlock()
 	return now
 }
 

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -13,13 +14,15 @@ import (
 
 // shared is what the unwell have in common, as the loop found it last.
 type shared struct {
-	mu      sync.Mutex // of changes and view; the rest is the loop's
+	mu      sync.Mutex // of the fields up to rest; what follows is the loop's
 	changes []*ops.Change
-	changed uint64 // counts changes of changes
+	named   map[string]bool // changes that a cause which is told names: they stay while it lasts
+	changed uint64          // counts changes of changes
 	view    []ops.FleetCause
 	rest    uint64
 
 	causes []*cause
+	failed bool // the last look did
 	ledger *ledger
 	aged   int64 // when old was counted last, Unix ms
 	calm   int64 // since when nothing is wrong
@@ -40,14 +43,20 @@ func (s *Service) ObserveChange(c ops.Change) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.changes = slices.DeleteFunc(sh.changes, func(o *ops.Change) bool { return o.ID == c.ID })
-	if c.StartedAt.IsZero() || !aboutDevices(&c) || s.now().Sub(c.StartedAt.Time) > changeFresh {
+	if c.StartedAt.IsZero() || !aboutDevices(&c) || !sh.matters(&c, s.now()) {
 		return
 	}
 	sh.changes = append(sh.changes, &c)
 	if len(sh.changes) > maxChanges {
-		sh.changes = slices.Delete(sh.changes, 0, len(sh.changes)-maxChanges)
+		i := max(0, slices.IndexFunc(sh.changes, func(o *ops.Change) bool { return !sh.named[o.ID] }))
+		sh.changes = slices.Delete(sh.changes, i, i+1)
 	}
 	sh.changed++
+}
+
+// matters says whether a change is recent, or a cause that is told names it. The caller holds the lock.
+func (sh *shared) matters(c *ops.Change, now time.Time) bool {
+	return now.Sub(c.StartedAt.Time) <= changeFresh || sh.named[c.ID]
 }
 
 func (sh *shared) change(id string) *ops.Change {
@@ -61,9 +70,15 @@ func (sh *shared) change(id string) *ops.Change {
 	return nil
 }
 
-func (sh *shared) recent() []*ops.Change {
+// recent lists the changes that devices may share, and forgets those that no longer matter.
+func (sh *shared) recent(now time.Time) []*ops.Change {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	before := len(sh.changes)
+	sh.changes = slices.DeleteFunc(sh.changes, func(c *ops.Change) bool { return !sh.matters(c, now) })
+	if len(sh.changes) < before {
+		sh.changed++
+	}
 	return slices.Clone(sh.changes)
 }
 
@@ -90,6 +105,12 @@ func (s *Service) explainLoop(ctx context.Context) {
 
 // explain looks at the fleet once, and tells what it comes to.
 func (s *Service) explain(ctx context.Context) {
+	defer func() {
+		if p := recover(); p != nil { // the next look begins anew; who is alive goes on being known
+			s.unexplained(fmt.Errorf("panic: %v", p))
+			s.shared.ledger = nil
+		}
+	}()
 	at := s.now()
 	now, sh := at.UnixMilli(), &s.shared
 	if now-sh.aged >= agePeriod {
@@ -126,10 +147,11 @@ func (s *Service) find(now int64) (found []explain.Cause, rest uint64, ok bool) 
 		return nil, 0, false
 	}
 	sh.calm = 0
+	changes := sh.recent(time.UnixMilli(now))
 	if l := sh.ledger; l == nil || l.shape != s.shapeNow() && now-l.made > ledgerLasts {
-		l, err := s.newLedger(now, sh.recent())
+		l, err := s.newLedger(now, changes)
 		if err != nil {
-			s.log.Error("what devices share cannot be looked for", "err", err)
+			s.unexplained(err)
 			return nil, 0, false
 		}
 		sh.ledger = l
@@ -137,10 +159,19 @@ func (s *Service) find(now int64) (found []explain.Cause, rest uint64, ok bool) 
 	sh.ledger.count(s)
 	r, err := sh.ledger.index.Explain(sh.ledger.counts, explain.Options{Things: "devices", State: "are offline or not well"})
 	if err != nil {
-		s.log.Error("what devices share cannot be looked for", "err", err)
+		s.unexplained(err)
 		return nil, 0, false
 	}
+	sh.failed = false
 	return r.Causes, r.Unexplained, true
+}
+
+// unexplained says that a look failed, once until one succeeds.
+func (s *Service) unexplained(err error) {
+	if !s.shared.failed {
+		s.log.Error("what devices share cannot be looked for", "err", err)
+	}
+	s.shared.failed = true
 }
 
 // excess is how many devices are not well beyond those of which it is nothing new.
@@ -193,6 +224,7 @@ func (s *Service) restoreCause(rec ops.Record) error {
 		return nil
 	}
 	s.shared.causes = append(s.shared.causes, &c)
+	s.shared.name(s.shared.causes)
 	return nil
 }
 
@@ -211,5 +243,16 @@ func (s *Service) publish(rest uint64) {
 	}
 	s.shared.mu.Lock()
 	s.shared.view, s.shared.rest = view, rest
+	s.shared.name(causes)
 	s.shared.mu.Unlock()
+}
+
+// name notes the changes that causes which are told name. The caller holds the lock, or nobody else is there yet.
+func (sh *shared) name(causes []*cause) {
+	sh.named = map[string]bool{}
+	for _, c := range causes {
+		if v := c.Scope["change"]; c.Told && len(v) > 0 {
+			sh.named[v[0]] = true
+		}
+	}
 }

@@ -272,3 +272,41 @@ func TestAStoreWhoseDevicesSayThatTheyAreNotWellIsNotDark(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// A change of long ago is nothing that devices share, unless a cause that is told names it and still lasts, also over a
+// restart.
+func TestAChangeIsRecentForTwoHoursOrWhileItsCauseLasts(t *testing.T) {
+	f := newChain(t)
+	f.run(20*time.Second, nil)
+	stores := []string{"ST-03", "ST-11", "ST-24", "ST-37"}
+	change := ops.Change{ID: "CHG-7", Kind: "config", StartedAt: ops.At(f.c.t), Scope: ops.Scope{Store: stores, Kind: []string{"pos"}}}
+	dark := func(h *ops.Heartbeat) bool { return h.Kind == "pos" && slices.Contains(stores, h.Store) }
+	f.ObserveChange(change)
+	f.run(60*time.Second, dark)
+	f.wantFiring("DevicesAfterChange change=CHG-7")
+	f.c.t = f.c.t.Add(3 * time.Hour)
+	f.ticked = f.c.t.UnixMilli()
+	f.run(60*time.Second, dark)
+	f.wantFiring("DevicesAfterChange change=CHG-7")
+	f.start()
+	f.ObserveChange(change)
+	f.run(60*time.Second, dark)
+	f.wantFiring("DevicesAfterChange change=CHG-7")
+	f.run(60*time.Second, nil)
+	f.wantFiring()
+	if kept := f.shared.recent(f.c.t); len(kept) != 0 {
+		t.Errorf("%d changes of long ago are kept", len(kept))
+	}
+}
+
+func TestTheNewestChangesAreKeptBesideThoseThatACauseNames(t *testing.T) {
+	f := newChain(t)
+	f.shared.named = map[string]bool{"CHG-0": true}
+	for i := range 100 {
+		f.ObserveChange(ops.Change{ID: fmt.Sprint("CHG-", i), StartedAt: ops.At(start), Scope: ops.Scope{Store: []string{"ST-01", "ST-02"}}})
+	}
+	kept := f.shared.recent(start)
+	if len(kept) != maxChanges || kept[0].ID != "CHG-0" || kept[maxChanges-1].ID != "CHG-99" {
+		t.Errorf("%d changes are kept, want %d with the first and the last", len(kept), maxChanges)
+	}
+}
