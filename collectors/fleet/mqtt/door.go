@@ -151,10 +151,10 @@ func clientID(c server.ClientAuthentication) string {
 }
 
 // ownsID says whether a client id is the user's own, so that nobody ends another's session by taking its id: the user
-// name, the user name with a tail, or one that the server gave, which nobody can guess.
+// name, the user name with a tail after #, which no name has, or one that the server gave, which nobody can guess.
 func ownsID(user, id string) bool {
 	if tail, ok := strings.CutPrefix(id, user); ok {
-		return tail == "" || (len(tail) <= maxTail && strings.IndexByte("-_:", tail[0]) >= 0)
+		return tail == "" || (len(tail) <= maxTail && tail[0] == '#')
 	}
 	if len(id) != assignedID {
 		return false

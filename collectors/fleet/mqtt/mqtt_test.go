@@ -102,7 +102,8 @@ func TestLogins(t *testing.T) {
 	}{
 		{"a device with its secret", login{user: "SH-001/pos-03", password: "s-pos"}, ""},
 		{"its user as client id", login{user: "SH-001/pos-03", password: "s-pos", id: "SH-001/pos-03", keep: true}, ""},
-		{"its user and a tail as client id", login{user: "SH-001/pos-03", password: "s-pos", id: "SH-001/pos-03-2"}, ""},
+		{"its user and a tail as client id", login{user: "SH-001/pos-03", password: "s-pos", id: "SH-001/pos-03#2"}, ""},
+		{"a client id that another device may be called", login{user: "SH-001/pos-03", password: "s-pos", id: "SH-001/pos-03-2"}, "client_id"},
 		{"another's client id", login{user: "SH-001/pos-03", password: "s-pos", id: "SH-001/pos-04"}, "client_id"},
 		{"a client id that begins like its own", login{user: "SH-001/pos-03", password: "s-pos", id: "SH-001/pos-031"}, "client_id"},
 		{"another's user", login{user: "SH-001/pos-04", password: "s-pos"}, "credential"},
