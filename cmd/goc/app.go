@@ -240,7 +240,6 @@ func (a *app) openWeb(ctx context.Context) (err error) {
 func (a *app) connect() {
 	a.changes.Watch(a.incidents.ObserveChange)
 	a.changes.Watch(a.fleet.ObserveChange)
-	a.changes.Watch(a.fleet.ObserveChange)
 	a.metrics.Subscribe(func(samples []ops.Sample) {
 		judged := slices.DeleteFunc(slices.Clone(samples), func(s ops.Sample) bool { return !a.catalog().Judged(s.Service, s.Indicator) })
 		a.incidents.ObserveSamples(judged)

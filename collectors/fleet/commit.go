@@ -27,6 +27,9 @@ type batch struct {
 	wrong, right clocks
 }
 
+// size is how many records a batch comes to.
+func (b *batch) size() int { return len(b.changes) + len(b.put) + len(b.delete) }
+
 // add merges c into what the batch knows of its device.
 func (b *batch) add(sh *shard, c change) {
 	r := sh.rows.at(c.id)

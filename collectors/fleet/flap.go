@@ -124,15 +124,20 @@ func (s *Service) swing(sh *shard, site uint32, now int64) *gate {
 
 const calmPeriod = 1_000 // ms between two looks at what flaps
 
-// calm ends what has not changed for a while.
+// calmAtOnce bounds what one look writes: a mutation has a bound, and what is refused would be lost.
+const calmAtOnce = 4_000
+
+// calm ends what has not changed for a while; where that is much, the next tick goes on.
 func (s *Service) calm(now int64, b *batch) {
 	if now < s.calmed+calmPeriod {
 		return
 	}
-	s.calmed = now
 	for i := range s.shards {
 		sh := &s.shards[i]
 		for site, g := range sh.gates {
+			if b.size() > calmAtOnce {
+				return
+			}
 			if g.flap.since != 0 && now-g.flap.last >= s.flap.calm {
 				sh.calmStore(site, g, b)
 			}
@@ -141,6 +146,9 @@ func (s *Service) calm(now int64, b *batch) {
 			}
 		}
 		for id, f := range sh.flaps {
+			if b.size() > calmAtOnce {
+				return
+			}
 			g := sh.gates[sh.cells.at(sh.rows.at(id).cell).site]
 			if now-f.last >= s.flap.calm && (g == nil || g.flap.since == 0) {
 				sh.calmDevice(id, b)
@@ -148,6 +156,7 @@ func (s *Service) calm(now int64, b *batch) {
 			}
 		}
 	}
+	s.calmed = now
 }
 
 // calmDevice ends the flapping of a device, and writes how it is now.

@@ -144,7 +144,7 @@ func (s *Service) sweep() {
 	for i := range s.shards {
 		for j := range s.shards[i].cells.n {
 			if c := s.shards[i].cells.at(j); !used[c.mk] {
-				c.shown = 0
+				c.shown, c.mk = 0, 0
 			}
 		}
 	}

@@ -35,7 +35,7 @@ type kindInfo struct {
 
 func newMakes(info func(string) kindInfo) *makes {
 	m := &makes{ids: map[[3]string]uint32{}, kinds: map[string]kindInfo{}, names: map[string]string{}, info: info}
-	m.all.Store(&[]mk{})
+	m.all.Store(&[]mk{{}}) // 0 is that of cells whose own is forgotten; it is never handed out
 	return m
 }
 
@@ -50,7 +50,7 @@ func (m *makes) of(kind, model, firmware string) (uint32, bool) {
 	}
 	info, known := m.kinds[kind]
 	all := m.list()
-	if !known && len(m.kinds) >= maxKinds || len(m.free) == 0 && len(all) >= maxMakes {
+	if !known && len(m.kinds) >= maxKinds || len(m.free) == 0 && len(all) > maxMakes {
 		return 0, false
 	}
 	kind, model, firmware = m.keep(kind), m.keep(model), m.keep(firmware)
@@ -61,7 +61,7 @@ func (m *makes) of(kind, model, firmware string) (uint32, bool) {
 	id := uint32(len(all))
 	if n := len(m.free); n > 0 {
 		id, m.free = m.free[n-1], m.free[:n-1]
-		all[id] = mk{kind, model, firmware, info} // nobody looks at what no device has
+		all[id] = mk{kind, model, firmware, info} // no cell has it, not even an empty one: see sweep
 	} else {
 		all = append(all, mk{kind, model, firmware, info})
 		m.all.Store(&all)
@@ -101,8 +101,13 @@ func (m *makes) sweep(used func(id uint32) bool) {
 	kinds, names := map[string]kindInfo{}, map[string]string{}
 	m.free = m.free[:0]
 	for id, v := range m.list() {
+		if id == 0 {
+			continue
+		}
 		if !used(uint32(id)) {
-			delete(m.ids, [3]string{v.kind, v.model, v.firmware})
+			if k := [3]string{v.kind, v.model, v.firmware}; m.ids[k] == uint32(id) { // else it has come back under another id
+				delete(m.ids, k)
+			}
 			m.free = append(m.free, uint32(id))
 			continue
 		}

@@ -139,13 +139,27 @@ func (s *Service) checkpoint() *ops.Receipt {
 }
 
 // saveQuiet writes the devices whose changes were part of flapping.
-func (s *Service) saveQuiet(sh *shard) *ops.Receipt {
+func (s *Service) saveQuiet(sh *shard) (last *ops.Receipt) {
+	for {
+		r := s.saveSome(sh)
+		if r == nil {
+			return last
+		}
+		last = r
+	}
+}
+
+// saveSome writes as many of them as one mutation should hold; nil when there are none left.
+func (s *Service) saveSome(sh *shard) *ops.Receipt {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	var m ops.Mutation
 	for id, unsaved := range sh.quiet {
 		if !unsaved {
 			continue
+		}
+		if len(m.Put) >= calmAtOnce {
+			break
 		}
 		sh.quiet[id] = false
 		m.Put = append(m.Put, ops.Record{Kind: "device", ID: sh.id(id), Body: sh.appendRecord(nil, s.makes.list(), id)})

@@ -126,7 +126,75 @@ func TestMakesThatNoDeviceHasAreForgotten(t *testing.T) {
 	if d, _ := f.Device(t.Context(), "BJ-001", "pos-01"); d.Firmware != "4.2.1" || d.Model != "X1" {
 		t.Errorf("the device is %+v", d)
 	}
-	if n := len(f.makes.list()); n != maxMakes {
+	if n := len(f.makes.list()); n != maxMakes+1 { // and the blank one
 		t.Errorf("%d makes are kept", n)
+	}
+}
+
+// A combination that comes back after it was forgotten has one id, whatever is swept after.
+func TestAMakeThatComesBackHasOneId(t *testing.T) {
+	m := newMakes(func(string) kindInfo { return kindInfo{} })
+	for i := range 5 {
+		m.of("pos", "X", fmt.Sprint(i))
+	}
+	m.sweep(func(uint32) bool { return false })
+	a, _ := m.of("pos", "X", "0")
+	m.sweep(func(id uint32) bool { return id == a })
+	if b, _ := m.of("pos", "X", "0"); a != b || a == 0 {
+		t.Errorf("its id is %d, and then %d", a, b)
+	}
+}
+
+// weighing is a journal that knows its largest mutation.
+type weighing struct {
+	memory
+	largest int
+}
+
+func (m *weighing) Append(mu ops.Mutation) *ops.Receipt {
+	m.largest = max(m.largest, len(mu.Put)+len(mu.Delete))
+	return m.memory.Append(mu)
+}
+
+// Many links become calm at once: it is told in pieces, none larger than what the journal takes.
+func TestManyThatBecomeCalmAtOnceAreWrittenInPieces(t *testing.T) {
+	c, j := &clock{start}, &weighing{}
+	s, err := New(t.Context(), Options{Catalog: catalog(t), Journal: j, Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for b := range 3 {
+		beats := make([]ops.Heartbeat, MaxBatch)
+		for i := range beats {
+			beats[i] = ops.Heartbeat{Store: fmt.Sprintf("ST-%04d", i%500), Device: fmt.Sprint("d", b, i), Kind: "scale"}
+		}
+		if n, _, err := s.Receive(t.Context(), ops.System, beats); n != MaxBatch || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	flaps := 0
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for id := range sh.rows.n {
+			sh.rows.at(id).flags |= flapping
+			sh.flaps[id] = flap{since: start.UnixMilli(), last: start.UnixMilli()}
+			flaps++
+		}
+	}
+	j.largest = 0
+	for range 3 { // they go late and offline meanwhile, which is a change of those that still flap
+		c.t = c.t.Add(time.Duration(s.flap.calm) * time.Millisecond)
+		for range 50 {
+			c.t = c.t.Add(tick)
+			s.ticked = c.t.UnixMilli()
+			s.tick()
+		}
+	}
+	left := 0
+	for i := range s.shards {
+		left += len(s.shards[i].flaps)
+	}
+	if flaps != 3*MaxBatch || left != 0 || j.largest > 20_000 {
+		t.Errorf("of %d that flapped %d still do; the largest mutation has %d records", flaps, left, j.largest)
 	}
 }

@@ -148,7 +148,7 @@ func (s *Service) find(now int64) (found []explain.Cause, rest uint64, ok bool) 
 	}
 	sh.calm = 0
 	changes := sh.recent(time.UnixMilli(now))
-	if l := sh.ledger; l == nil || l.shape != s.shapeNow() && now-l.made > ledgerLasts {
+	if l := sh.ledger; l == nil || l.shape != s.shapeNow() && now-l.made > ledgerLasts || now-l.made > agePeriod {
 		l, err := s.newLedger(now, changes)
 		if err != nil {
 			s.unexplained(err)
